@@ -1,0 +1,86 @@
+package resale
+
+import "time"
+
+// ActorKind says who did something.
+type ActorKind string
+
+const (
+	ByStaff     ActorKind = "staff"
+	ByCustomer  ActorKind = "customer"
+	ByBango     ActorKind = "bango"
+	ByAutomatic ActorKind = "automatic"
+)
+
+// Actor is who did something: the kind, and for staff which person with what rights.
+type Actor struct {
+	Kind ActorKind
+	ID   string // staff id
+	Name string
+	Role Role
+}
+
+// Actors that are not people of ours.
+var (
+	TheCustomer = Actor{Kind: ByCustomer, Name: "Customer"}
+	Bango       = Actor{Kind: ByBango, Name: "Bango"}
+	Automatic   = Actor{Kind: ByAutomatic, Name: "Automatic"}
+)
+
+// StaffActor is the actor for a person who is signed in.
+func StaffActor(s Staff) Actor {
+	return Actor{Kind: ByStaff, ID: s.ID, Name: s.Label(), Role: s.Role}
+}
+
+// must returns a forbidden error unless the actor is staff with the rights of least.
+func (a Actor) must(least Role) error {
+	if a.Kind == ByStaff && a.Role.AtLeast(least) {
+		return nil
+	}
+	return &Error{Code: CodeForbidden, Message: "Your role does not allow this. Ask someone who is " + string(least) + " or more."}
+}
+
+// EventKind says what an event of the timeline is about.
+type EventKind string
+
+const (
+	EventCustomerAdded EventKind = "customer_added" // we know the customer
+	EventRequested     EventKind = "requested"      // somebody asked for something of Bango
+	EventAnswered      EventKind = "answered"       // Bango answered a request
+	EventNoAnswer      EventKind = "no_answer"      // an attempt ended without an answer
+	EventRefused       EventKind = "refused"        // Bango said no
+	EventManual        EventKind = "manual"         // a person has to decide
+	EventNotified      EventKind = "notified"       // a notification arrived
+	EventChecked       EventKind = "checked"        // Bango's record was read back
+	EventOpened        EventKind = "opened"         // the customer opened the signup link
+	EventContinued     EventKind = "continued"      // the customer went on to the merchant
+)
+
+// Event is one line of the timeline: who did what, when, why, with what evidence. It is written in the transaction of the
+// change that it tells of, and is never changed afterwards.
+type Event struct {
+	ID             string // UUIDv7: its order is the order of writing
+	EntitlementID  string // empty for what concerns the customer alone
+	CustomerID     string
+	At             time.Time
+	Actor          Actor
+	Kind           EventKind
+	Text           string // a sentence without the actor: "asked Bango to create it"
+	From, To       Status // the change of status, both empty where there was none
+	EvidenceID     string // an Evidence, empty where there is none
+	NotificationID string // a Notification, empty where there is none
+}
+
+// Evidence is one attempt at a request as it went over the wire, credentials left out.
+type Evidence struct {
+	ID         string
+	RequestID  string
+	At         time.Time
+	Method     string
+	Path       string
+	Sent       string // request body
+	HTTPStatus int    // 0 where no reply came
+	Received   string // reply body, at most 64 KiB
+	Duration   time.Duration
+	Error      string // what went wrong, empty where Bango answered
+}

@@ -1,0 +1,29 @@
+package resale
+
+import "time"
+
+// NotificationState is what became of a notification.
+type NotificationState string
+
+const (
+	NotificationApplied NotificationState = "applied" // matched to its entitlement; Effect tells what it did
+	NotificationParked  NotificationState = "parked"  // unreadable, or for nothing that we know: staff see and replay it
+)
+
+// Notification is one POST from Bango, stored as it came. The same one again only raises Copies.
+type Notification struct {
+	ID            string
+	Digest        []byte // SHA-256 of token and body; unique
+	Token         string // from the address, as it came
+	EntitlementID string // empty where the token is not one of ours
+	Body          []byte
+	State         NotificationState
+	Effect        Effect // empty for a parked one
+	Reason        string // Bango's notificationReason, or why it was parked
+	Copies        int64
+	Received      time.Time // first
+	LastReceived  time.Time
+}
+
+// MaxNotification bounds a notification's body, in bytes.
+const MaxNotification = 64 << 10

@@ -1,0 +1,71 @@
+package resale
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// RequestKind is what is asked of Bango.
+type RequestKind string
+
+const (
+	KindCreate RequestKind = "create" // make the entitlement
+	KindCheck  RequestKind = "check"  // read Bango's record back; changes nothing there
+)
+
+// RequestState is what we know of the answer.
+type RequestState string
+
+const (
+	Queued  RequestState = "queued"  // stored, nobody is sending it yet
+	Sending RequestState = "sending" // leased to a sender until LeasedUntil
+	Waiting RequestState = "waiting" // provably not executed; again at NotBefore
+	Unsure  RequestState = "unknown" // may have been executed; settled from NotBefore on
+	Done    RequestState = "done"    // Bango did it, or told us its record
+	Denied  RequestState = "refused" // Bango said no
+	Manual  RequestState = "manual"  // a person decides
+)
+
+// Open reports whether the sender still has work with a request in this state.
+func (s RequestState) Open() bool {
+	return s == Queued || s == Sending || s == Waiting || s == Unsure
+}
+
+// Request is one thing asked of Bango, committed before it is sent. ID is the X-RequestIdentifier: the same for every attempt,
+// which is what makes another attempt safe.
+type Request struct {
+	ID            string // UUIDv7
+	EntitlementID string
+	Kind          RequestKind
+	State         RequestState
+	Actor         Actor // who asked
+	Attempts      int64
+	NotBefore     time.Time // the next attempt is not made earlier
+	LeasedUntil   time.Time // while Sending: when another sender may take it
+	Message       string    // what came of the last attempt, for people
+	Created       time.Time
+	Updated       time.Time
+}
+
+const (
+	// GiveUpAfter is how long a request may stay open before a person decides; no attempt is made after it.
+	GiveUpAfter = 24 * time.Hour
+
+	firstBackoff = time.Second
+	maxBackoff   = 15 * time.Minute
+)
+
+// backoff returns how long to wait after the given number of attempts (1 and up): exponential from a second to a quarter of
+// an hour, with full jitter so that many requests do not come back together.
+func backoff(attempts int64) time.Duration {
+	ceiling := maxBackoff
+	if attempts < 11 { // 2^10 s is past the ceiling
+		ceiling = min(firstBackoff<<(attempts-1), maxBackoff)
+	}
+	return rand.N(ceiling) + time.Millisecond
+}
+
+// nextAttempt returns when to try again: after a backoff, and never before what Bango asked for by Retry-After.
+func nextAttempt(now time.Time, attempts int64, retryAfter time.Duration) time.Time {
+	return now.Add(max(backoff(attempts), 0) + max(retryAfter, 0))
+}

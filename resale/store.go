@@ -1,0 +1,129 @@
+package resale
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps everything. A thing that is asked for and does not exist is an [Error] with CodeNotFound; a clash with
+// something that exists is CodeConflict with its Field; too many writes at once is CodeBusy.
+type Store interface {
+	Reader
+
+	// Write runs f in a transaction and returns after it is durable. Transactions that arrive together may share one commit, each
+	// under a savepoint, so that one that fails takes nothing else with it. f may run more than once (after a serialization failure)
+	// and must not keep tx. What f announces by Tx.Announce is told to listeners after the commit.
+	Write(ctx context.Context, f func(ctx context.Context, tx Tx) error) error
+
+	// LeaseRequest hands the open request that has been due the longest to the caller until the given time and returns it with
+	// State Sending and one more attempt. It reports false where nothing is due. Two callers never get the same one.
+	// wait is how long until something may be due (at most a minute), for a caller that got none.
+	LeaseRequest(ctx context.Context, now, until time.Time) (r Request, ok bool, wait time.Duration, err error)
+
+	// ReleaseLeases makes every leased request due at once where no other process can hold a lease (SQLite); elsewhere it
+	// does nothing, and the leases run out by themselves.
+	ReleaseLeases(ctx context.Context) error
+
+	// Ping reports whether the store answers.
+	Ping(ctx context.Context) error
+
+	Close() error
+}
+
+// Reader reads. Lists are bounded by the limit that the caller gives.
+type Reader interface {
+	Customer(ctx context.Context, id string) (Customer, error)
+	CustomerByIdentifier(ctx context.Context, identifier string) (Customer, error)
+	// SearchCustomers returns customers whose SearchText contains the folded text q, by name. q of under three characters finds
+	// only a whole identifier.
+	SearchCustomers(ctx context.Context, q string, limit int) ([]Customer, error)
+	CustomerCount(ctx context.Context) (int64, error)
+
+	// Products returns the whole catalogue by merchant name, then product name, each with its offers.
+	Products(ctx context.Context) ([]Product, error)
+	Product(ctx context.Context, id string) (Product, error)
+
+	Entitlement(ctx context.Context, id string) (Entitlement, error)
+	EntitlementByRef(ctx context.Context, ref string) (Entitlement, error)
+	EntitlementByBangoID(ctx context.Context, bangoID string) (Entitlement, error)
+	EntitlementByFormToken(ctx context.Context, token string) (Entitlement, error)
+	EntitlementByNotifyToken(ctx context.Context, token string) (Entitlement, error)
+	EntitlementBySignupToken(ctx context.Context, token string) (Entitlement, error)
+	EntitlementsOf(ctx context.Context, customerID string, limit int) ([]Entitlement, error) // newest first
+	ListEntitlements(ctx context.Context, f EntitlementFilter) ([]EntitlementRow, error)     // last changed first
+	StatusCounts(ctx context.Context) (map[Status]int64, error)                              // kept, not counted
+
+	Request(ctx context.Context, id string) (Request, error)
+	RequestsOf(ctx context.Context, entitlementID string, limit int) ([]Request, error) // newest first
+	Events(ctx context.Context, entitlementID string, limit int) ([]Event, error)       // newest first
+	CustomerEvents(ctx context.Context, customerID string, limit int) ([]Event, error)  // newest first, all of the customer's
+	Evidence(ctx context.Context, id string) (Evidence, error)
+	Notification(ctx context.Context, id string) (Notification, error)
+	Notifications(ctx context.Context, limit int) ([]Notification, error) // newest first
+
+	StaffByEmail(ctx context.Context, email string) (Staff, error)
+	Staff(ctx context.Context, id string) (Staff, error)
+	Session(ctx context.Context, idHash []byte) (Session, error)
+	SetupLink(ctx context.Context, tokenHash []byte) (SetupLink, error)
+	Setting(ctx context.Context, name string) (string, error)
+}
+
+// Tx is one transaction: what it reads includes what it wrote.
+type Tx interface {
+	Reader
+
+	InsertCustomer(ctx context.Context, c Customer) error // CodeConflict, field customer_identifier
+	UpdateCustomer(ctx context.Context, c Customer) error
+	// UpsertCatalogue adds the row's merchant, product and offer, or renames them.
+	UpsertCatalogue(ctx context.Context, r CatalogueRow) error
+
+	InsertEntitlement(ctx context.Context, e Entitlement) error // CodeConflict, field form_token or ref
+	// UpdateEntitlement stores every field that can change, and keeps the status counts.
+	UpdateEntitlement(ctx context.Context, before, after Entitlement) error
+	// LockEntitlement returns the entitlement, which no other transaction changes until this one ends.
+	LockEntitlement(ctx context.Context, id string) (Entitlement, error)
+
+	InsertRequest(ctx context.Context, r Request) error
+	UpdateRequest(ctx context.Context, r Request) error
+	AddEvent(ctx context.Context, e Event) error
+	AddEvidence(ctx context.Context, e Evidence) error
+	// ReceiveNotification stores n, or raises the copies of the one with the same digest; both are writes, because a duplicate that
+	// wrote nothing would be acknowledged by a database that is no longer the primary. It returns the stored one and whether it is new.
+	ReceiveNotification(ctx context.Context, n Notification) (stored Notification, isNew bool, err error)
+	UpdateNotification(ctx context.Context, n Notification) error
+
+	InsertStaff(ctx context.Context, s Staff) error // CodeConflict, field email
+	UpdateStaff(ctx context.Context, s Staff) error
+	InsertSession(ctx context.Context, s Session) error
+	TouchSession(ctx context.Context, idHash []byte, seen time.Time) error
+	DeleteSession(ctx context.Context, idHash []byte) error
+	DeleteExpiredSessions(ctx context.Context, now time.Time) error
+	InsertSetupLink(ctx context.Context, l SetupLink) error
+	DeleteSetupLinks(ctx context.Context, staffID string) error
+	// EnsureSetting stores the value if there is none of that name, and returns the stored one.
+	EnsureSetting(ctx context.Context, name, value string) (string, error)
+
+	// Announce tells listeners of the change once it is committed.
+	Announce(c Change)
+}
+
+// EntitlementFilter says which entitlements a list shows. After is where the page before ended.
+type EntitlementFilter struct {
+	Status Status // empty: all
+	After  *ListPosition
+	Limit  int
+}
+
+// ListPosition is a place in a list ordered by last change, then id.
+type ListPosition struct {
+	Updated time.Time
+	ID      string
+}
+
+// EntitlementRow is a line of the list: the entitlement with the names that people know.
+type EntitlementRow struct {
+	Entitlement
+	CustomerName string
+	MerchantName string
+	ProductName  string
+}
