@@ -71,6 +71,13 @@ type Event struct {
 	NotificationID string // a Notification, empty where there is none
 }
 
+// moved notes on e the change of status from before to after, if there was one.
+func (e *Event) moved(before, after Entitlement) {
+	if before.Status != after.Status {
+		e.From, e.To = before.Status, after.Status
+	}
+}
+
 // Evidence is one attempt at a request as it went over the wire, credentials left out.
 type Evidence struct {
 	ID         string

@@ -1,0 +1,177 @@
+package resale
+
+import (
+	"context"
+	"fmt"
+)
+
+// settle commits what one attempt at a request showed: the request's state, what it means for the entitlement, the timeline and the
+// evidence, in one transaction. The last answer is the one that counts.
+func (s *Service) settle(ctx context.Context, r Request, answers []Answer) error {
+	last := answers[len(answers)-1]
+	asked := false
+	err := s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		before, err := tx.LockEntitlement(ctx, r.EntitlementID)
+		if err != nil {
+			return err
+		}
+		stored, err := tx.Request(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		o := s.outcome(before, r, last)
+		if asked = o.doubted; asked {
+			if _, err := s.askCheck(ctx, tx, before, Automatic); err != nil {
+				return err
+			}
+		}
+		event := Event{ID: newID(), EntitlementID: before.ID, CustomerID: before.CustomerID, At: s.now(), Actor: Automatic,
+			Kind: o.kind, Text: o.text}
+		event.moved(before, o.after)
+		for _, a := range answers {
+			if a.Evidence.At.IsZero() {
+				continue // nothing went over the wire
+			}
+			a.Evidence.ID, a.Evidence.RequestID = newID(), r.ID
+			event.EvidenceID = a.Evidence.ID
+			if err := tx.AddEvidence(ctx, a.Evidence); err != nil {
+				return err
+			}
+		}
+		if err := tx.UpdateEntitlement(ctx, before, o.after); err != nil {
+			return err
+		}
+		// Where the lease ran out and another sender has the request now, only a final state may be written over its own.
+		ours := stored.State == Sending && stored.Attempts == r.Attempts
+		if ours || stored.State.Open() && !o.request.State.Open() {
+			if err := tx.UpdateRequest(ctx, o.request); err != nil {
+				return err
+			}
+		}
+		tx.Announce(changeOf(o.after))
+		return tx.AddEvent(ctx, event)
+	})
+	if err == nil && asked {
+		s.wakeSender()
+	}
+	return err
+}
+
+// outcome is what an answer makes of an entitlement and the request that asked.
+type outcome struct {
+	after   Entitlement
+	request Request
+	kind    EventKind
+	text    string
+	doubted bool // Bango's record has to be read back
+}
+
+// outcome is pure but for the clock and the jitter of the next attempt.
+func (s *Service) outcome(e Entitlement, r Request, a Answer) outcome {
+	now := s.now()
+	r.Updated, r.Message = now, a.Message
+	o := outcome{after: e, request: r}
+	again := func(state RequestState, kind EventKind, text string) {
+		o.request.State, o.request.NotBefore = state, nextAttempt(now, r.Attempts, a.RetryAfter)
+		o.kind, o.text = kind, text
+	}
+	switch a.Verdict {
+	case VerdictDone, VerdictAction:
+		s.applyAnswer(&o, r, a)
+	case VerdictRefused, VerdictMisconfigured:
+		o.request.State, o.kind = Denied, EventRefused
+		o.text = "got a no from Bango: " + a.Message
+		if r.Kind == KindCheck {
+			o.text = "could not check with Bango: " + a.Message
+		} else if e.BangoStatus == "" {
+			o.after.Status, o.after.Message = Refused, a.Message
+		}
+	case VerdictNotNow, VerdictUnauthorized:
+		again(Waiting, EventNoAnswer, "could not ask Bango: "+a.Message+" The same request goes again by itself.")
+	case VerdictMismatch:
+		o.request.State, o.kind, o.text = Manual, EventManual, "needs a person: "+a.Message
+		o.after.Message = a.Message
+	case VerdictAbsent:
+		if r.Kind == KindCheck {
+			o.request.State, o.kind, o.text = Done, EventChecked, "checked with Bango: it has no record of this"
+			o.after.CheckedAt = now
+			break
+		}
+		fallthrough
+	default: // VerdictUnknown, VerdictExists
+		again(Unsure, EventNoAnswer, "does not know the outcome: "+a.Message+" The same request goes again by itself.")
+		if r.Kind == KindCreate && e.Status == Requested {
+			o.after.Status = Unknown
+		}
+	}
+	if o.after != e {
+		o.after.Updated = now
+	}
+	return o
+}
+
+// applyAnswer lets Bango's record, as an answer tells it, have its effect.
+func (s *Service) applyAnswer(o *outcome, r Request, a Answer) {
+	unsafe := error(nil)
+	if a.Verdict == VerdictAction && a.Action == NavigateToURL {
+		if unsafe = s.links.Check(a.ActionURL); unsafe == nil {
+			a.Fact.RegistrationURL = a.ActionURL
+		}
+	}
+	before, effect := o.after, EffectRepeated
+	o.after, effect = Apply(before, a.Fact)
+	o.request.State = Done
+	if effect != EffectForeign {
+		o.after.CheckedAt = o.request.Updated
+	}
+	o.kind, o.text = EventAnswered, answeredText(a, o.after)
+	if r.Kind == KindCheck {
+		o.kind, o.text = EventChecked, checkedText(a.Fact, effect)
+	}
+	person := func(format string, args ...any) {
+		o.after.Message = fmt.Sprintf(format, args...)
+		o.request.State, o.request.Message = Manual, o.after.Message
+		o.kind, o.text = EventManual, "needs a person: "+o.after.Message
+	}
+	switch {
+	case effect == EffectForeign:
+		person("Bango's answer speaks of another entitlement or customer.")
+	case effect == EffectRejected:
+		person("Bango's record says %s though this entitlement has ended.", a.Fact.Status)
+	case effect == EffectDoubted:
+		o.doubted = true
+	case unsafe != nil:
+		person("Bango gave a registration address that must not be followed, because %s: %s", unsafe, clip(a.ActionURL, 200))
+	case a.Verdict == VerdictAction && a.Action != NavigateToURL:
+		person("Bango asks for an action that this portal does not know: %s", clip(a.Action, 200))
+	}
+}
+
+func answeredText(a Answer, after Entitlement) string {
+	switch {
+	case a.Verdict == VerdictAction:
+		return "got Bango's answer: the customer must register with the merchant"
+	case after.Status == Active:
+		return "got Bango's answer: it is active at once"
+	}
+	return "got Bango's answer: " + clip(a.Fact.Status, 40)
+}
+
+func checkedText(f Fact, effect Effect) string {
+	said := "checked with Bango: " + clip(f.Status, 40)
+	if effect == EffectChanged {
+		return said + "; taken over from its record"
+	}
+	return said + ", as known"
+}
+
+// clip shortens what came from outside to at most n bytes, for a sentence.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 { // not in the middle of a character
+		n--
+	}
+	return s[:n] + "…"
+}
