@@ -65,7 +65,10 @@ func backoff(attempts int64) time.Duration {
 	return rand.N(ceiling) + time.Millisecond
 }
 
-// nextAttempt returns when to try again: after a backoff, and never before what Bango asked for by Retry-After.
+// nextAttempt returns when to try again: after a backoff, and never before what Bango asked for by Retry-After, nor much later.
 func nextAttempt(now time.Time, attempts int64, retryAfter time.Duration) time.Time {
-	return now.Add(max(backoff(attempts), 0) + max(retryAfter, 0))
+	if retryAfter > 0 {
+		retryAfter += rand.N(retryAfter/5 + 1)
+	}
+	return now.Add(max(backoff(attempts), retryAfter))
 }
