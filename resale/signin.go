@@ -191,3 +191,18 @@ func hashToken(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
 }
+
+// SessionKey returns the key that signs session cookies: derived from the configured one, or made once and kept in the store.
+func (s *Service) SessionKey(ctx context.Context, configured string) ([]byte, error) {
+	key := configured
+	if key == "" {
+		err := s.store.Write(ctx, func(ctx context.Context, tx Tx) (err error) {
+			key, err = tx.EnsureSetting(ctx, "session_key", newToken()+newToken())
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("keep a session key: %w", err)
+		}
+	}
+	return hashToken(key), nil
+}
