@@ -1,6 +1,129 @@
 package resale
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"latchkey/bango"
+)
+
+// upstream is Bango through its client: the one place where the words of its wire become ours.
+type upstream struct{ client *bango.Client }
+
+// NewUpstream returns Bango as the domain sees it.
+func NewUpstream(client *bango.Client) Upstream { return upstream{client} }
+
+func (u upstream) Create(ctx context.Context, requestID string, o Order) Answer {
+	var offer *string
+	if o.OfferKey != "" {
+		offer = &o.OfferKey
+	}
+	reply, err := u.client.Create(ctx, requestID, bango.CreateRequest{CustomerIdentifier: o.CustomerIdentifier,
+		MerchantAccountKey: o.MerchantKey, ProductKey: o.ProductKey, OfferKey: offer, NotificationURL: o.NotificationURL})
+	return answer(FromReply, reply, err)
+}
+
+func (u upstream) Read(ctx context.Context, bangoID string) Answer {
+	reply, err := u.client.Read(ctx, bangoID)
+	return answer(FromRecord, reply, err)
+}
+
+func (u upstream) Find(ctx context.Context, customerIdentifier, productKey string) ([]Fact, Answer) {
+	reply, err := u.client.Report(ctx, bango.ReportFilter{CustomerIdentifier: customerIdentifier, ProductKey: &productKey})
+	a := answer(FromRecord, reply, err)
+	if err != nil {
+		return nil, a
+	}
+	facts := make([]Fact, len(reply.Records))
+	for i, r := range reply.Records {
+		facts[i] = fact(FromRecord, r)
+	}
+	return facts, a
+}
+
+// verdicts says what an outcome of the client means for a request. One that is missing here is VerdictUnknown.
+var verdicts = map[bango.Outcome]Verdict{
+	bango.OutcomeDone:         VerdictDone,
+	bango.OutcomeAccepted:     VerdictDone, // the record tells that it is still pending
+	bango.OutcomeAction:       VerdictAction,
+	bango.OutcomeRefused:      VerdictRefused,
+	bango.OutcomeNotFound:     VerdictAbsent,
+	bango.OutcomeExists:       VerdictExists,
+	bango.OutcomeUnauthorized: VerdictUnauthorized,
+	bango.OutcomeThrottled:    VerdictNotNow,
+	bango.OutcomeUnavailable:  VerdictNotNow,
+	bango.OutcomeNotSent:      VerdictNotNow,
+	bango.OutcomeRedirected:   VerdictMisconfigured,
+	bango.OutcomeMismatch:     VerdictMismatch,
+}
+
+func answer(source Source, reply *bango.Reply, err error) Answer {
+	var failed *bango.Error
+	switch {
+	case err == nil:
+		return Answer{Verdict: verdicts[reply.Outcome], Fact: fact(source, reply.Record), Action: reply.Parameters.Action,
+			ActionURL: reply.Parameters.URL, Message: storable(reply.ResponseMessage), Evidence: evidence(reply.Exchange, nil)}
+	case errors.As(err, &failed):
+		return Answer{Verdict: verdicts[failed.Outcome], Message: storable(sentence(failed)), RetryAfter: failed.RetryAfter,
+			Evidence: evidence(failed.Exchange, failed)}
+	}
+	return Answer{Message: storable(err.Error())}
+}
+
+// sentence tells what went wrong: in Bango's words where it gave some, without the cause, which the evidence holds.
+func sentence(e *bango.Error) string {
+	if e.ResponseMessage != "" {
+		return e.ResponseMessage
+	}
+	return upper(e.Text()) + "."
+}
+
+func upper(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return string(s[0]-'a'+'A') + s[1:]
+	}
+	return s
+}
+
+func evidence(x bango.Exchange, failed *bango.Error) Evidence {
+	e := Evidence{At: x.Started.UTC().Truncate(time.Microsecond), Method: x.Method, Path: x.Path, Sent: x.Sent,
+		HTTPStatus: x.Status, Received: storable(x.Received), Duration: x.Duration.Truncate(time.Microsecond)}
+	if failed != nil {
+		e.Error = storable(failed.Error())
+	}
+	return e
+}
+
+func fact(source Source, r bango.Record) Fact {
+	return Fact{Source: source, BangoID: storable(r.EntitlementID), Status: storable(r.Status), CustomerIdentifier: r.CustomerIdentifier,
+		MerchantKey: r.MerchantAccountKey, ProductKey: storable(r.ProductKey), ActivationCode: storable(r.ActivationCode),
+		DateCreated: r.DateCreated.Time, DateActivated: r.DateActivated.Time, DateEnded: r.DateEnded.Time,
+		DateSuspended: r.DateSuspended.Time, DateResumed: r.DateResumed.Time, DateExpiry: r.DateExpiry.Time,
+		DateLastUpdated: r.DateLastUpdated.Time}
+}
 
 // readNotification reads what Bango posted.
-func readNotification(body []byte) (Hint, error) { return Hint{}, errors.New("not wired yet") }
+func readNotification(body []byte) (Hint, error) {
+	n, err := bango.ParseNotification(body)
+	if err != nil {
+		return Hint{}, err
+	}
+	return Hint{Fact: fact(FromNotification, n.Record), Reason: storable(n.Reason), ActionURL: n.Parameters.URL}, nil
+}
+
+// storable returns s without what a database's text cannot hold: NUL and broken UTF-8. What comes from outside may have either.
+func storable(s string) string {
+	if utf8.ValidString(s) && !strings.Contains(s, "\x00") {
+		return s
+	}
+	clean := make([]rune, 0, len(s))
+	for _, r := range s { // broken bytes become U+FFFD
+		if r != 0 {
+			clean = append(clean, r)
+		}
+	}
+	return string(clean)
+}

@@ -1,0 +1,218 @@
+package bango
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Outcome is what one attempt showed. The zero value is OutcomeUnknown.
+type Outcome int
+
+const (
+	OutcomeUnknown      Outcome = iota // no answer, or none that can be believed: the request may have been executed
+	OutcomeDone                        // executed; for a create the record's status tells whether it is active
+	OutcomeAction                      // executed; the end user has to act, see Parameters
+	OutcomeAccepted                    // taken on; the change follows later and comes by notification
+	OutcomeRefused                     // Bango said no: BAD_REQUEST, NOT_AVAILABLE
+	OutcomeNotFound                    // Bango has no such entitlement
+	OutcomeExists                      // ALREADY_EXISTS
+	OutcomeUnauthorized                // credentials or our IP address are not accepted; Bango says the same for both
+	OutcomeThrottled                   // too many requests; try later
+	OutcomeUnavailable                 // maintenance; try later
+	OutcomeNotSent                     // never left: no connection came about
+	OutcomeRedirected                  // the address is not that of the API
+	OutcomeMismatch                    // the answer is about something else than what was asked for
+)
+
+var outcomeNames = [...]string{"unknown", "done", "action required", "accepted", "refused", "not found", "exists", "unauthorized",
+	"throttled", "unavailable", "not sent", "redirected", "mismatch"}
+
+func (o Outcome) String() string {
+	if o < 0 || int(o) >= len(outcomeNames) {
+		return "unknown"
+	}
+	return outcomeNames[o]
+}
+
+// Reply is an answer that says what was done: its Outcome is OutcomeDone, OutcomeAction or OutcomeAccepted.
+type Reply struct {
+	Outcome         Outcome
+	ResponseCode    string
+	ResponseMessage string // for people, not for code
+	Parameters      Parameters
+	Record          Record   // of a create or a read
+	Records         []Record // of a report
+	Echo            string   // of an echo
+	Exchange        Exchange
+}
+
+// Error is every other outcome, in one sentence. Err is the cause below it, where there is one.
+type Error struct {
+	Outcome         Outcome
+	ResponseCode    string // empty where Bango gave none
+	ResponseMessage string
+	RetryAfter      time.Duration // not before; 0 where Bango gave none. At most MaxRetryAfter
+	Exchange        Exchange
+	Err             error
+
+	text string
+}
+
+// Error tells what happened, without credentials.
+func (e *Error) Error() string {
+	switch {
+	case e.ResponseMessage != "" || e.ResponseCode != "":
+		return strings.TrimSpace(fmt.Sprintf("Bango says %s: %s", e.ResponseCode, e.ResponseMessage))
+	case e.Err != nil:
+		return e.text + ": " + e.Err.Error()
+	}
+	return e.text
+}
+
+// Text is what happened without Bango's words and without the cause.
+func (e *Error) Text() string { return e.text }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// MaximumReached reports whether err is the refusal of a second entitlement for the same customer and merchant. Bango tells it
+// apart from other bad requests by its text alone. src: resale/faq
+func MaximumReached(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.ResponseCode == "BAD_REQUEST" &&
+		strings.Contains(e.ResponseMessage, "Maximum number of subscriptions for user reached")
+}
+
+// codes says what a responseCode means and with which HTTP statuses it is believed. Codes: resale/api-ref/entitlement/reactivate/post.
+// Most HTTP statuses are inferred, so a refusal is believed with any below 500: NOT_AVAILABLE may come with a 202.
+var codes = map[string]struct {
+	outcome  Outcome
+	from, to int
+}{
+	"OK":                     {OutcomeDone, 200, 201},
+	"CLIENT_ACTION_REQUIRED": {OutcomeAction, 200, 202},
+	"BAD_REQUEST":            {OutcomeRefused, 200, 499},
+	"NOT_AVAILABLE":          {OutcomeRefused, 200, 499},
+	"NOT_FOUND":              {OutcomeNotFound, 200, 499},
+	"ALREADY_EXISTS":         {OutcomeExists, 200, 499},
+	"UNAUTHORIZED":           {OutcomeUnauthorized, 200, 499},
+	"TOO_MANY_REQUESTS":      {OutcomeThrottled, 200, 499},
+	"SERVICE_UNAVAILABLE":    {OutcomeUnavailable, 503, 503},
+	"INTERNAL_ERROR":         {OutcomeUnknown, 0, 599},
+}
+
+// classify returns the outcome of a reply by its HTTP status and responseCode. Where the two contradict each other, it is unknown.
+func classify(status int, code string) Outcome {
+	if status >= 300 && status <= 399 {
+		return OutcomeRedirected
+	}
+	if code == "OK" && status == http.StatusAccepted {
+		return OutcomeAccepted // the merchant has queued it. src: resale/entitlements/resume; the code is inferred
+	}
+	if known, ok := codes[code]; ok {
+		if status >= known.from && status <= known.to {
+			return known.outcome
+		}
+		return OutcomeUnknown
+	}
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return OutcomeUnauthorized
+	case http.StatusTooManyRequests:
+		return OutcomeThrottled
+	}
+	return OutcomeUnknown
+}
+
+// judge turns a reply that arrived whole into a Reply or an Error.
+func judge(op operation, status int, retryAfter time.Duration, raw []byte, x Exchange) (*Reply, error) {
+	var body replyBody
+	decodeErr := decode(raw, &body)
+	outcome := classify(status, body.ResponseCode)
+	fail := func(o Outcome, text string, err error) (*Reply, error) {
+		return nil, &Error{Outcome: o, ResponseCode: body.ResponseCode, ResponseMessage: clip(body.ResponseMessage),
+			RetryAfter: retryAfter, Exchange: x, Err: err, text: text}
+	}
+	switch outcome {
+	case OutcomeDone, OutcomeAction, OutcomeAccepted:
+	case OutcomeRedirected:
+		return fail(outcome, fmt.Sprintf("the address answers with a redirect (HTTP %d), which is not followed", status), nil)
+	default:
+		if body.ResponseCode == "" && decodeErr != nil {
+			return fail(outcome, fmt.Sprintf("HTTP %d came without an answer of Bango's form", status), decodeErr)
+		}
+		return fail(outcome, fmt.Sprintf("HTTP %d with responseCode %q", status, clip(body.ResponseCode)), nil)
+	}
+	// From here on Bango says that it did something; what follows must fit before that is believed.
+	distrust := func(o Outcome, err error) (*Reply, error) {
+		body.ResponseCode, body.ResponseMessage = "", "" // the words of success would mislead
+		return fail(o, "Bango's answer cannot be used", err)
+	}
+	if decodeErr != nil {
+		return distrust(OutcomeUnknown, decodeErr)
+	}
+	reply := &Reply{Outcome: outcome, ResponseCode: body.ResponseCode, ResponseMessage: clip(body.ResponseMessage),
+		Parameters: body.Parameters, Record: body.Record, Records: body.Entitlements, Echo: body.Echo, Exchange: x}
+	if err := op.check(reply); err != nil {
+		if errors.Is(err, errMismatch) {
+			return distrust(OutcomeMismatch, err)
+		}
+		return distrust(OutcomeUnknown, err)
+	}
+	if outcome == OutcomeAction && reply.Parameters.Action == ActionNavigate && reply.Parameters.URL == "" {
+		return distrust(OutcomeUnknown, errors.New("it asks to open an address and gives none"))
+	}
+	if len(reply.Parameters.URL) > MaxURL {
+		return distrust(OutcomeUnknown, fmt.Errorf("its address is longer than %d characters", MaxURL))
+	}
+	return reply, nil
+}
+
+// replyBody is every reply: the envelope and the record's fields side by side. src: resale/api-ref/entitlement/reactivate/post
+type replyBody struct {
+	ResponseCode    string     `json:"responseCode"`
+	ResponseMessage string     `json:"responseMessage"`
+	Parameters      Parameters `json:"parameters"`
+	Record
+	Entitlements []Record `json:"entitlements"` // src: resale/entitlements/report
+	Echo         string   `json:"echo"`         // src: resale/testing
+}
+
+// MaxRetryAfter is the longest wait that is taken over from a Retry-After header.
+const MaxRetryAfter = 15 * time.Minute
+
+// parseRetryAfter reads seconds or an HTTP date. What is neither, or in the past, counts as none.
+func parseRetryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	wait := time.Duration(0)
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+		wait = time.Duration(min(max(seconds, 0), int64(MaxRetryAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		wait = at.Sub(now)
+	}
+	return min(max(wait, 0), MaxRetryAfter)
+}
+
+// clip bounds words of Bango's that are shown.
+func clip(s string) string {
+	const most = 1000
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+var errMismatch = errors.New("it is about something else")
+
+// decode reads one JSON object strictly where it matters: the whole input, no key twice in any object (readers differ in which
+// they believe), not deeply nested.
+func decode(raw []byte, into any) error {
+	if err := checkJSON(raw); err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, into)
+}

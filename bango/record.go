@@ -1,0 +1,83 @@
+package bango
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// ActionNavigate is the one documented value of Parameters.Action: the end user must open Parameters.URL. src: resale/entitlements/create
+const ActionNavigate = "NAVIGATE_TO_URL"
+
+// MaxURL is the longest registration URL that is believed, in bytes. src: Gen 2 activation FAQ
+const MaxURL = 10_000
+
+// Record is Bango's record of an entitlement. Empty strings and zero times were null or missing.
+// src: resale/api-ref/entitlement/reactivate/post
+type Record struct {
+	EntitlementID          string          `json:"entitlementId"`
+	Status                 string          `json:"status"` // as it came: PENDING, ACTIVE, ACTIVE-ENDING, … src: resale/entitlements
+	DateCreated            Time            `json:"dateCreated"`
+	DateActivated          Time            `json:"dateActivated"`
+	DateEnded              Time            `json:"dateEnded"` // in the future while ACTIVE-ENDING. src: resale/bangocare/reseller
+	DateSuspended          Time            `json:"dateSuspended"`
+	DateResumed            Time            `json:"dateResumed"`
+	DateLastUpdated        Time            `json:"dateLastUpdated"`
+	DateExpiry             Time            `json:"dateExpiry"`
+	CustomerIdentifier     string          `json:"customerIdentifier"`
+	MerchantAccountKey     string          `json:"merchantAccountKey"`
+	ProductKey             string          `json:"productKey"`
+	OfferKey               string          `json:"offerKey"`
+	ActivationCode         string          `json:"activationCode"`
+	EntitlementDisplayName string          `json:"entitlementDisplayName"`
+	ExtensionData          json.RawMessage `json:"extensionData"` // a string or an object: the documents say both
+}
+
+// Time is a date as Bango writes it: ISO 8601 in UTC, whole seconds or with a fraction; null, empty and missing are the zero time.
+// src: resale/reporting/entitlement (whole seconds); fractions are seen in generation 2
+type Time struct{ time.Time }
+
+// UnmarshalJSON reads a date leniently: a zone is optional and means UTC where it is missing.
+func (t *Time) UnmarshalJSON(raw []byte) error {
+	var s *string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return fmt.Errorf("a date is not a string: %w", err)
+	}
+	if s == nil || *s == "" {
+		t.Time = time.Time{}
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly} {
+		if at, err := time.Parse(layout, *s); err == nil {
+			t.Time = at.UTC()
+			return nil
+		}
+	}
+	return fmt.Errorf("%.40q is not a date", *s)
+}
+
+// Parameters say what has to be done. Raw is what came, of whatever type: an object in replies, a string or null in notifications.
+type Parameters struct {
+	Action string // as it came
+	URL    string // not judged: whoever opens it must
+	Raw    json.RawMessage
+}
+
+// UnmarshalJSON accepts null, an object, or a string that may itself be such an object.
+func (p *Parameters) UnmarshalJSON(raw []byte) error {
+	*p = Parameters{Raw: bytes.Clone(raw)}
+	object := raw
+	var inner string
+	if json.Unmarshal(raw, &inner) == nil {
+		object = []byte(inner)
+	}
+	var known struct {
+		Action string `json:"action"`
+		URL    string `json:"url"`
+	}
+	if json.Unmarshal(object, &known) == nil { // any other form is kept in Raw alone
+		p.Action, p.URL = known.Action, known.URL
+	}
+	return nil
+}
