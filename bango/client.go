@@ -2,10 +2,11 @@ package bango
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -33,12 +34,12 @@ type Config struct {
 	Username  string // of the organisation. src: platform/connectivity/basic-auth
 	Password  string
 	Timeout   time.Duration     // for one call, body included; 0 means DefaultTimeout
-	Transport http.RoundTripper // nil means a transport of its own
-	Wire      *Wire             // nil means DefaultWire
+	Transport http.RoundTripper // nil means one of its own: HTTP/1.1, through HTTPS_PROXY where that is set
+	Wire      Wire              // what is empty is as in DefaultWire
 }
 
 // Wire is what the documentation leaves open or is only inferred: set here, it needs no change anywhere else. Paths are relative
-// to the base URL; {id} stands for the escaped identifier.
+// to the base URL and begin with a slash; {id} stands for the escaped identifier.
 type Wire struct {
 	EchoPath   string // path: resale/testing; the method, GET, is inferred
 	CreatePath string // src: resale/api-ref/entitlement/post
@@ -53,26 +54,28 @@ func DefaultWire() Wire {
 
 // Client calls the Resale API. It is safe for use by many goroutines.
 type Client struct {
-	base     string
-	username string
-	password string
-	timeout  time.Duration
-	wire     Wire
-	http     *http.Client
+	base      string
+	username  string
+	password  string
+	timeout   time.Duration
+	wire      Wire
+	transport http.RoundTripper // not an http.Client, which would follow redirects
 }
 
 // New returns a client, or says what is wrong with the configuration.
 func New(c Config) (*Client, error) {
 	u, err := url.Parse(c.BaseURL)
 	switch {
-	case err != nil || u.Host == "":
+	case err != nil || u.Hostname() == "":
 		return nil, errors.New("bango: the base URL is not an absolute web address")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.User != nil || strings.ContainsAny(c.BaseURL, "?#"):
 		return nil, errors.New("bango: the base URL must have no user name, query or fragment")
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())):
 		return nil, errors.New("bango: the base URL must be https; http only to this machine")
 	case c.Username == "" || c.Password == "":
 		return nil, errors.New("bango: user name and password are required")
+	case strings.Contains(c.Username, ":"):
+		return nil, errors.New("bango: the user name has a colon, which Basic authentication cannot carry")
 	case c.Timeout < 0:
 		return nil, errors.New("bango: the timeout is negative")
 	}
@@ -80,16 +83,30 @@ func New(c Config) (*Client, error) {
 		c.Timeout = DefaultTimeout
 	}
 	if c.Transport == nil {
-		c.Transport = http.DefaultTransport.(*http.Transport).Clone()
+		c.Transport = newTransport(c.Timeout)
 	}
 	wire := DefaultWire()
-	if c.Wire != nil {
-		wire = *c.Wire
-	}
+	wire = Wire{EchoPath: cmp.Or(c.Wire.EchoPath, wire.EchoPath), CreatePath: cmp.Or(c.Wire.CreatePath, wire.CreatePath),
+		ReadPath: cmp.Or(c.Wire.ReadPath, wire.ReadPath), ReportPath: cmp.Or(c.Wire.ReportPath, wire.ReportPath)}
 	return &Client{base: strings.TrimSuffix(c.BaseURL, "/"), username: c.Username, password: c.Password, timeout: c.Timeout, wire: wire,
-		http: &http.Client{Transport: c.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // another address gets neither the request nor the credentials
-		}}}, nil
+		transport: c.Transport}, nil
+}
+
+// newTransport speaks HTTP/1.1 alone: HTTP/2 repeats a write by itself in more cases, and one dead connection would hold up every
+// call. It goes through HTTPS_PROXY where that is set, since Bango admits only addresses that it was told; it goes directly to this
+// machine. The timeout bounds connecting a second time because that goes on after a call was given up.
+func newTransport(timeout time.Duration) *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Protocols:              protocols,
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
+		TLSHandshakeTimeout:    timeout,
+		MaxResponseHeaderBytes: 64 << 10,
+		MaxIdleConnsPerHost:    16, // connections to the one host that all calls go to
+		IdleConnTimeout:        90 * time.Second,
+	}
 }
 
 func loopback(host string) bool {
@@ -131,8 +148,15 @@ func (c *Client) do(ctx context.Context, op operation) (*Reply, error) {
 		}
 		exchange.Sent, body = string(raw), bytes.NewReader(raw)
 	}
-	var connected atomic.Bool // from then on the request may have been received
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	// notSent holds while it is certain that nothing has left: until a connection is there, and again where another one is looked for,
+	// which happens for a write only if nothing of it was written to the former. A RoundTripper that does not tell is assumed to send.
+	var notSent atomic.Bool
+	_, tells := c.transport.(*http.Transport)
+	notSent.Store(tells)
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { notSent.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { notSent.Store(false) },
+	})
 	req, err := http.NewRequestWithContext(traced, op.method, c.base+op.path, body)
 	if err != nil {
 		return nil, &Error{Outcome: OutcomeNotSent, Exchange: exchange, text: "the request cannot be made", Err: err}
@@ -146,30 +170,45 @@ func (c *Client) do(ctx context.Context, op operation) (*Reply, error) {
 		req.Header.Set("X-RequestIdentifier", op.requestID) // src: resale/api-ref/entitlement/post
 	}
 
-	resp, err := c.http.Do(req)
+	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		exchange.Duration = time.Since(exchange.Started)
-		if !connected.Load() {
-			return nil, &Error{Outcome: OutcomeNotSent, Exchange: exchange, text: "Bango could not be reached", Err: err}
+		if notSent.Load() {
+			return nil, &Error{Outcome: OutcomeNotSent, Exchange: exchange, text: unreached(err), Err: err}
 		}
-		return nil, &Error{Outcome: OutcomeUnknown, Exchange: exchange, text: unanswered(ctx, c.timeout), Err: err}
+		return nil, &Error{Outcome: OutcomeUnknown, Exchange: exchange, text: unanswered(ctx), Err: err}
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		resp.Body = http.NoBody // nobody asked for another protocol, and reading one would know no deadline
+	}
 	raw, readErr := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
 	exchange.Duration = time.Since(exchange.Started)
 	exchange.Status, exchange.Received = resp.StatusCode, string(raw[:min(len(raw), maxEvidence)])
+	retryAfter := parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
 	switch {
 	case readErr != nil:
-		return nil, &Error{Outcome: OutcomeUnknown, Exchange: exchange, text: "Bango's answer broke off", Err: readErr}
+		return nil, &Error{Outcome: OutcomeUnknown, RetryAfter: retryAfter, Exchange: exchange, text: "Bango's answer broke off", Err: readErr}
 	case len(raw) > maxReply:
-		return nil, &Error{Outcome: OutcomeUnknown, Exchange: exchange, text: "Bango's answer is larger than 1 MiB"}
+		return nil, &Error{Outcome: OutcomeUnknown, RetryAfter: retryAfter, Exchange: exchange, text: "Bango's answer is larger than 1 MiB"}
 	}
-	return judge(op, resp.StatusCode, parseRetryAfter(resp.Header.Get("Retry-After"), time.Now()), raw, exchange)
+	return judge(op, resp.StatusCode, retryAfter, raw, exchange)
 }
 
-func unanswered(ctx context.Context, timeout time.Duration) string {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Sprintf("Bango did not answer within %s", timeout)
+func unreached(err error) string {
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return "the certificate at Bango's address is not to be trusted, so nothing was sent"
+	}
+	return "Bango could not be reached"
+}
+
+func unanswered(ctx context.Context) string {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return "Bango did not answer in time"
+	case ctx.Err() != nil:
+		return "the call was given up before Bango answered"
 	}
 	return "the connection to Bango broke before it answered"
 }

@@ -9,9 +9,23 @@ import (
 	"strings"
 )
 
+// decode reads one JSON object: strictly in its form, see checkJSON; leniently in its types, so that a field of an undocumented
+// type counts as missing, while the rest of the answer is still read.
+func decode(raw []byte, into any) error {
+	if err := checkJSON(raw); err != nil {
+		return err
+	}
+	var mistyped *json.UnmarshalTypeError
+	if err := json.Unmarshal(raw, into); err != nil && !errors.As(err, &mistyped) {
+		return err
+	}
+	return nil
+}
+
 const maxDepth = 32 // levels of nesting; Bango's own objects have three
 
-// checkJSON returns why raw is not exactly one JSON object with each key once (letter case aside) and bounded nesting.
+// checkJSON returns why raw is not exactly one JSON object with bounded nesting and each key once: readers differ in which of two
+// they believe, and encoding/json takes keys that differ in letter case for the same.
 func checkJSON(raw []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -33,7 +47,7 @@ func checkJSON(raw []byte) error {
 		if n := len(levels); n > 0 && levels[n-1].keys != nil {
 			top := &levels[n-1]
 			if key, isString := token.(string); isString && top.wantKey {
-				folded := strings.ToLower(key)
+				folded := strings.ToLower(strings.ToUpper(key)) // upper first: encoding/json folds ſ to s, too
 				if top.keys[folded] {
 					return fmt.Errorf("it has the key %.40q twice", key)
 				}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // Echo asks whether the service is there; its reply repeats the id. src: resale/testing
@@ -30,8 +31,8 @@ type CreateRequest struct {
 // called. The reply is OutcomeDone (active, or pending without anything to do), OutcomeAction (the end user must register) or
 // OutcomeAccepted.
 func (c *Client) Create(ctx context.Context, requestID string, in CreateRequest) (*Reply, error) {
-	if requestID == "" {
-		return nil, &Error{Outcome: OutcomeNotSent, text: "a create needs a request identifier"}
+	if requestID == "" || strings.ContainsFunc(requestID, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, &Error{Outcome: OutcomeNotSent, text: "a create needs a request identifier of printable ASCII without spaces"}
 	}
 	return c.do(ctx, operation{method: http.MethodPost, path: c.wire.CreatePath, requestID: requestID, body: in, check: func(r *Reply) error {
 		if err := r.Record.usable(); err != nil {
@@ -65,9 +66,12 @@ type ReportFilter struct {
 }
 
 // Report asks for all records that match. NOT_FOUND and an empty list both mean that there are none; which one Bango sends is not
-// published, so the former is turned into an empty OutcomeDone.
+// published, so the former is turned into an empty OutcomeDone. An OK without a list says nothing about records, and is not believed.
 func (c *Client) Report(ctx context.Context, f ReportFilter) (*Reply, error) {
 	reply, err := c.do(ctx, operation{method: http.MethodPost, path: c.wire.ReportPath, body: f, check: func(r *Reply) error {
+		if r.Records == nil {
+			return errors.New("it has no list of entitlements")
+		}
 		for _, record := range r.Records {
 			if err := record.usable(); err != nil {
 				return err
@@ -80,7 +84,8 @@ func (c *Client) Report(ctx context.Context, f ReportFilter) (*Reply, error) {
 	}})
 	var failed *Error
 	if errors.As(err, &failed) && failed.Outcome == OutcomeNotFound {
-		return &Reply{Outcome: OutcomeDone, ResponseCode: failed.ResponseCode, ResponseMessage: failed.ResponseMessage, Exchange: failed.Exchange}, nil
+		return &Reply{Outcome: OutcomeDone, ResponseCode: failed.ResponseCode, ResponseMessage: failed.ResponseMessage,
+			Exchange: failed.Exchange}, nil
 	}
 	return reply, err
 }

@@ -1,7 +1,6 @@
 package bango
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,7 +23,7 @@ const (
 	OutcomeUnauthorized                // credentials or our IP address are not accepted; Bango says the same for both
 	OutcomeThrottled                   // too many requests; try later
 	OutcomeUnavailable                 // maintenance; try later
-	OutcomeNotSent                     // never left: no connection came about
+	OutcomeNotSent                     // never left: no connection came about, or the request could not be made
 	OutcomeRedirected                  // the address is not that of the API
 	OutcomeMismatch                    // the answer is about something else than what was asked for
 )
@@ -54,7 +53,7 @@ type Reply struct {
 // Error is every other outcome, in one sentence. Err is the cause below it, where there is one.
 type Error struct {
 	Outcome         Outcome
-	ResponseCode    string // empty where Bango gave none
+	ResponseCode    string // empty, like the message, where Bango gave none or it is not believed
 	ResponseMessage string
 	RetryAfter      time.Duration // not before; 0 where Bango gave none. At most MaxRetryAfter
 	Exchange        Exchange
@@ -134,27 +133,27 @@ func judge(op operation, status int, retryAfter time.Duration, raw []byte, x Exc
 	decodeErr := decode(raw, &body)
 	outcome := classify(status, body.ResponseCode)
 	fail := func(o Outcome, text string, err error) (*Reply, error) {
-		return nil, &Error{Outcome: o, ResponseCode: body.ResponseCode, ResponseMessage: clip(body.ResponseMessage),
-			RetryAfter: retryAfter, Exchange: x, Err: err, text: text}
+		failed := &Error{Outcome: o, RetryAfter: retryAfter, Exchange: x, Err: err, text: text}
+		if known, ok := codes[body.ResponseCode]; ok && known.outcome == o { // other words, say those of a success, would mislead
+			failed.ResponseCode, failed.ResponseMessage = body.ResponseCode, clip(body.ResponseMessage)
+		}
+		return nil, failed
 	}
 	switch outcome {
 	case OutcomeDone, OutcomeAction, OutcomeAccepted:
 	case OutcomeRedirected:
 		return fail(outcome, fmt.Sprintf("the address answers with a redirect (HTTP %d), which is not followed", status), nil)
 	default:
-		if body.ResponseCode == "" && decodeErr != nil {
+		switch {
+		case decodeErr != nil:
 			return fail(outcome, fmt.Sprintf("HTTP %d came without an answer of Bango's form", status), decodeErr)
+		case body.ResponseCode == "":
+			return fail(outcome, fmt.Sprintf("HTTP %d came without a responseCode", status), nil)
 		}
-		return fail(outcome, fmt.Sprintf("HTTP %d with responseCode %q", status, clip(body.ResponseCode)), nil)
+		return fail(outcome, fmt.Sprintf("HTTP %d came with responseCode %q", status, clip(body.ResponseCode)), nil)
 	}
 	// From here on Bango says that it did something; what follows must fit before that is believed.
-	distrust := func(o Outcome, err error) (*Reply, error) {
-		body.ResponseCode, body.ResponseMessage = "", "" // the words of success would mislead
-		return fail(o, "Bango's answer cannot be used", err)
-	}
-	if decodeErr != nil {
-		return distrust(OutcomeUnknown, decodeErr)
-	}
+	distrust := func(o Outcome, err error) (*Reply, error) { return fail(o, "Bango's answer cannot be used", err) }
 	reply := &Reply{Outcome: outcome, ResponseCode: body.ResponseCode, ResponseMessage: clip(body.ResponseMessage),
 		Parameters: body.Parameters, Record: body.Record, Records: body.Entitlements, Echo: body.Echo, Exchange: x}
 	if err := op.check(reply); err != nil {
@@ -163,11 +162,13 @@ func judge(op operation, status int, retryAfter time.Duration, raw []byte, x Exc
 		}
 		return distrust(OutcomeUnknown, err)
 	}
-	if outcome == OutcomeAction && reply.Parameters.Action == ActionNavigate && reply.Parameters.URL == "" {
+	switch p := reply.Parameters; {
+	case outcome == OutcomeAction && p.Action == "":
+		return distrust(OutcomeUnknown, errors.New("it asks for an action and names none"))
+	case outcome == OutcomeAction && p.Action == ActionNavigate && p.URL == "":
 		return distrust(OutcomeUnknown, errors.New("it asks to open an address and gives none"))
-	}
-	if len(reply.Parameters.URL) > MaxURL {
-		return distrust(OutcomeUnknown, fmt.Errorf("its address is longer than %d characters", MaxURL))
+	case len(p.URL) > MaxURL:
+		return distrust(OutcomeUnknown, fmt.Errorf("its address is longer than %d bytes", MaxURL))
 	}
 	return reply, nil
 }
@@ -207,12 +208,3 @@ func clip(s string) string {
 }
 
 var errMismatch = errors.New("it is about something else")
-
-// decode reads one JSON object strictly where it matters: the whole input, no key twice in any object (readers differ in which
-// they believe), not deeply nested.
-func decode(raw []byte, into any) error {
-	if err := checkJSON(raw); err != nil {
-		return err
-	}
-	return json.Unmarshal(raw, into)
-}

@@ -3,7 +3,6 @@ package bango
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"time"
 )
 
@@ -34,27 +33,25 @@ type Record struct {
 	ExtensionData          json.RawMessage `json:"extensionData"` // a string or an object: the documents say both
 }
 
-// Time is a date as Bango writes it: ISO 8601 in UTC, whole seconds or with a fraction; null, empty and missing are the zero time.
+// Time is a date as Bango writes it: ISO 8601 in UTC, whole seconds or with a fraction. What is null, empty, missing or not a date is
+// the zero time: an odd date must not make an executed request look unanswered.
 // src: resale/reporting/entitlement (whole seconds); fractions are seen in generation 2
 type Time struct{ time.Time }
 
 // UnmarshalJSON reads a date leniently: a zone is optional and means UTC where it is missing.
 func (t *Time) UnmarshalJSON(raw []byte) error {
-	var s *string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return fmt.Errorf("a date is not a string: %w", err)
-	}
-	if s == nil || *s == "" {
-		t.Time = time.Time{}
+	var s string
+	t.Time = time.Time{}
+	if json.Unmarshal(raw, &s) != nil {
 		return nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly} {
-		if at, err := time.Parse(layout, *s); err == nil {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04:05Z0700", time.DateTime, time.DateOnly} {
+		if at, err := time.Parse(layout, s); err == nil {
 			t.Time = at.UTC()
-			return nil
+			break
 		}
 	}
-	return fmt.Errorf("%.40q is not a date", *s)
+	return nil
 }
 
 // Parameters say what has to be done. Raw is what came, of whatever type: an object in replies, a string or null in notifications.
@@ -76,7 +73,7 @@ func (p *Parameters) UnmarshalJSON(raw []byte) error {
 		Action string `json:"action"`
 		URL    string `json:"url"`
 	}
-	if json.Unmarshal(object, &known) == nil { // any other form is kept in Raw alone
+	if decode(object, &known) == nil { // any other form is kept in Raw alone
 		p.Action, p.URL = known.Action, known.URL
 	}
 	return nil

@@ -1,0 +1,294 @@
+package bango_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"latchkey/bango"
+)
+
+// No test may leave a goroutine behind, whatever the far side did.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The credentials of the documentation's worked example. src: platform/connectivity/basic-auth
+const (
+	username  = "MyOrganization"
+	password  = "elephant-notepad-dancer"
+	basicAuth = "TXlPcmdhbml6YXRpb246ZWxlcGhhbnQtbm90ZXBhZC1kYW5jZXI="
+)
+
+const entitlementID = "1c0f3c1e-0000-4000-8000-000000000001"
+
+var order = bango.CreateRequest{CustomerIdentifier: "cust-001", MerchantAccountKey: "BANGO", ProductKey: "BangoMusic",
+	NotificationURL: "https://reseller.example/bango/n?ref=ord-77"}
+
+// created is an answer to order, with a given responseCode.
+func created(responseCode string) string {
+	return `{"responseCode":"` + responseCode + `","responseMessage":"Words of Bango",` +
+		`"parameters":{"action":"NAVIGATE_TO_URL","url":"https://merchant.example/activate/t0k3n"},` +
+		`"entitlementId":"` + entitlementID + `","status":"PENDING","dateCreated":"2021-03-01T09:00:00Z","dateActivated":null,` +
+		`"dateLastUpdated":"2021-03-01T09:00:00Z","customerIdentifier":"cust-001","merchantAccountKey":"BANGO",` +
+		`"productKey":"BangoMusic","offerKey":null,"extensionData":null}`
+}
+
+// newClient returns a client of the server at base. The configuration given is completed.
+func newClient(t testing.TB, base string, c bango.Config) *bango.Client {
+	t.Helper()
+	c.BaseURL, c.Username, c.Password = base+"/v1", username, password
+	if c.Timeout == 0 {
+		c.Timeout = 20 * time.Second // longer than any test: only those of the deadline run into one
+	}
+	client, err := bango.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// serve returns a client of a server with one handler.
+func serve(t testing.TB, handler http.HandlerFunc) *bango.Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return newClient(t, server.URL, bango.Config{})
+}
+
+// answers returns a client of a server that gives one answer to everything.
+func answers(t testing.TB, status int, body string) *bango.Client {
+	t.Helper()
+	return serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(status)
+		io.WriteString(w, body)
+	})
+}
+
+// create makes one attempt and returns its outcome, the reply or the error; it checks what holds for every attempt.
+func create(t testing.TB, client *bango.Client) (bango.Outcome, *bango.Reply, *bango.Error) {
+	t.Helper()
+	reply, err := client.Create(context.Background(), "request-1", order)
+	return judged(t, reply, err)
+}
+
+func judged(t testing.TB, reply *bango.Reply, err error) (bango.Outcome, *bango.Reply, *bango.Error) {
+	t.Helper()
+	var failed *bango.Error
+	switch {
+	case err == nil && reply != nil:
+		noSecrets(t, reply)
+		if o := reply.Outcome; o != bango.OutcomeDone && o != bango.OutcomeAction && o != bango.OutcomeAccepted {
+			t.Errorf("a reply has the outcome %q", o)
+		}
+		return reply.Outcome, reply, nil
+	case reply == nil && errors.As(err, &failed):
+		noSecrets(t, failed)
+		if failed.Text() == "" || failed.Error() == "" {
+			t.Error("an error without words")
+		}
+		if len(failed.Exchange.Received) > 64<<10 {
+			t.Errorf("%d bytes were kept", len(failed.Exchange.Received))
+		}
+		return failed.Outcome, nil, failed
+	}
+	t.Fatalf("neither a reply nor an Error: %v, %v", reply, err)
+	return 0, nil, nil
+}
+
+func noSecrets(t testing.TB, v any) {
+	t.Helper()
+	everything := fmt.Sprintf("%+v %#v %s", v, v, v)
+	if e, ok := v.(*bango.Error); ok {
+		everything += fmt.Sprintf("%+v %#v", e.Exchange, e.Err)
+		for err := e.Err; err != nil; err = errors.Unwrap(err) {
+			everything += fmt.Sprintf("%+v", err)
+		}
+	}
+	for _, secret := range []string{password, basicAuth} {
+		if strings.Contains(everything, secret) {
+			t.Errorf("the password is in %s", everything)
+		}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for base, want := range map[string]string{
+		"https://resale.api.bango.net/v1":  "",
+		"https://resale.api.bango.net/v1/": "",
+		"http://127.0.0.1:8081/v1":         "",
+		"http://[::1]:8081/v1":             "",
+		"http://localhost:8081/v1":         "",
+		"":                                 "absolute",
+		"resale.api.bango.net/v1":          "absolute",
+		"/v1":                              "absolute",
+		"https://":                         "absolute",
+		"https://:443/v1":                  "absolute",
+		"https://bango example/v1":         "absolute",
+		"http://resale.api.bango.net/v1":   "must be https",
+		"http://127.0.0.1.example/v1":      "must be https",
+		"ftp://127.0.0.1/v1":               "must be https",
+		"https://me:secret@bango.net/v1":   "no user name",
+		"https://bango.net/v1?":            "no user name, query",
+		"https://bango.net/v1?a=b":         "no user name, query",
+		"https://bango.net/v1#":            "no user name, query",
+	} {
+		_, err := bango.New(bango.Config{BaseURL: base, Username: username, Password: password})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", base, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: the error tells the password: %v", base, err)
+		}
+	}
+	for name, c := range map[string]bango.Config{
+		"user name and password are required": {Username: username},
+		"user name and password":              {Password: password},
+		"colon":                               {Username: "a:b", Password: password},
+		"timeout is negative":                 {Username: username, Password: password, Timeout: -1},
+	} {
+		c.BaseURL = bango.DefaultBaseURL
+		if _, err := bango.New(c); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), password) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What goes over the wire, to the letter.
+func TestRequests(t *testing.T) {
+	offer := "Trial"
+	withOffer := order
+	withOffer.OfferKey = &offer
+	status := "ACTIVE"
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		call                       func(*bango.Client)
+		method, path, body, header string
+	}{
+		"echo": {call: func(c *bango.Client) { c.Echo(ctx, "a/b ?") }, method: "GET", path: "/v1/echo/a%2Fb%20%3F"},
+		"create": {call: func(c *bango.Client) { c.Create(ctx, "request-1", order) }, method: "POST", path: "/v1/entitlement",
+			body: `{"customerIdentifier":"cust-001","merchantAccountKey":"BANGO","productKey":"BangoMusic","offerKey":null,` +
+				`"notificationUrl":"https://reseller.example/bango/n?ref=ord-77"}`, header: "request-1"},
+		"create with an offer": {call: func(c *bango.Client) { c.Create(ctx, "request-2", withOffer) }, method: "POST", path: "/v1/entitlement",
+			body: `{"customerIdentifier":"cust-001","merchantAccountKey":"BANGO","productKey":"BangoMusic","offerKey":"Trial",` +
+				`"notificationUrl":"https://reseller.example/bango/n?ref=ord-77"}`, header: "request-2"},
+		"read": {call: func(c *bango.Client) { c.Read(ctx, "e/1") }, method: "GET", path: "/v1/entitlement/e%2F1"},
+		"report": {call: func(c *bango.Client) { c.Report(ctx, bango.ReportFilter{CustomerIdentifier: "cust-001"}) }, method: "POST",
+			path: "/v1/entitlement/report", body: `{"customerIdentifier":"cust-001","productKey":null,"status":null}`},
+		"report of one product and status": {call: func(c *bango.Client) {
+			c.Report(ctx, bango.ReportFilter{CustomerIdentifier: "cust-001", ProductKey: &order.ProductKey, Status: &status})
+		}, method: "POST", path: "/v1/entitlement/report", body: `{"customerIdentifier":"cust-001","productKey":"BangoMusic","status":"ACTIVE"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				calls++
+				body, _ := io.ReadAll(r.Body)
+				contentType := ""
+				if c.body != "" {
+					contentType = "application/json"
+				}
+				for what, pair := range map[string][2]string{
+					"method":              {r.Method, c.method},
+					"path":                {r.RequestURI, c.path},
+					"body":                {string(body), c.body},
+					"Authorization":       {r.Header.Get("Authorization"), "Basic " + basicAuth},
+					"Content-Type":        {r.Header.Get("Content-Type"), contentType},
+					"Accept":              {r.Header.Get("Accept"), "application/json"},
+					"X-RequestIdentifier": {r.Header.Get("X-RequestIdentifier"), c.header},
+					"Idempotency-Key":     {r.Header.Get("Idempotency-Key") + r.Header.Get("X-Idempotency-Key"), ""}, // net/http would repeat a write
+				} {
+					if pair[0] != pair[1] {
+						t.Errorf("%s is %q, want %q", what, pair[0], pair[1])
+					}
+				}
+			})
+			c.call(client)
+			if calls != 1 {
+				t.Errorf("%d calls", calls)
+			}
+		})
+	}
+}
+
+// Paths that the documentation leaves open can be set one by one.
+func TestWire(t *testing.T) {
+	var paths []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { paths = append(paths, r.URL.Path) }))
+	defer server.Close()
+	client := newClient(t, server.URL, bango.Config{Wire: bango.Wire{ReadPath: "/other/{id}/record"}})
+	client.Read(t.Context(), "e1")
+	client.Create(t.Context(), "request-1", order)
+	if got := strings.Join(paths, " "); got != "/v1/other/e1/record /v1/entitlement" {
+		t.Error(got)
+	}
+}
+
+// What cannot be asked is not sent.
+func TestArguments(t *testing.T) {
+	client := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("something was sent") })
+	for _, id := range []string{"", "a b", "a\r\nX-Other: b", "ä", "a\x7f"} {
+		reply, err := client.Create(t.Context(), id, order)
+		if o, _, _ := judged(t, reply, err); o != bango.OutcomeNotSent {
+			t.Errorf("request identifier %q: %s", id, o)
+		}
+	}
+	reply, err := client.Read(t.Context(), "")
+	if o, _, _ := judged(t, reply, err); o != bango.OutcomeNotSent {
+		t.Errorf("read of nothing: %s", o)
+	}
+}
+
+// The exchange is the evidence of an attempt: all of it, but for the credentials.
+func TestExchange(t *testing.T) {
+	before := time.Now()
+	_, reply, _ := create(t, answers(t, 202, created("CLIENT_ACTION_REQUIRED")))
+	x := reply.Exchange
+	sent, _ := json.Marshal(order)
+	if x.Method != "POST" || x.Path != "/entitlement" || x.Sent != string(sent) || x.Status != 202 ||
+		x.Received != created("CLIENT_ACTION_REQUIRED") || x.Started.Before(before) || x.Duration <= 0 {
+		t.Errorf("%+v", x)
+	}
+	long := "<html>" + strings.Repeat("x", 100<<10)
+	_, _, failed := create(t, answers(t, 502, long))
+	if x := failed.Exchange; x.Status != 502 || x.Received != long[:64<<10] {
+		t.Errorf("%d, %d bytes", x.Status, len(x.Received))
+	}
+}
+
+func TestManyGoroutines(t *testing.T) {
+	var mu sync.Mutex
+	seen := map[string]int{}
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		seen[r.Header.Get("X-RequestIdentifier")]++
+		mu.Unlock()
+		io.WriteString(w, created("OK"))
+	})
+	var group sync.WaitGroup
+	for i := range 50 {
+		group.Go(func() {
+			reply, err := client.Create(context.Background(), fmt.Sprintf("request-%d", i), order)
+			if o, _, _ := judged(t, reply, err); o != bango.OutcomeDone {
+				t.Errorf("%s", o)
+			}
+		})
+	}
+	group.Wait()
+	for id, n := range seen {
+		if n != 1 {
+			t.Errorf("%s came %d times", id, n)
+		}
+	}
+	if len(seen) != 50 {
+		t.Errorf("%d of 50 came", len(seen))
+	}
+}
