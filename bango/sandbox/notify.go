@@ -1,0 +1,147 @@
+package sandbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	notifyAttempts = 10               // of one notification, then it is given up
+	notifyLongest  = 30 * time.Second // between two attempts
+	notifyTimeout  = 10 * time.Second // of one attempt, answer included
+	notifyAtOnce   = 64               // connections to one host
+)
+
+// outgoing is a notification that is to be delivered. It says what was true when it was made.
+type outgoing struct {
+	reason string
+	body   []byte
+}
+
+func newNotifyClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxConnsPerHost = notifyAtOnce
+	transport.MaxIdleConnsPerHost = notifyAtOnce
+	return &http.Client{Transport: transport, Timeout: notifyTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the notificationUrl is used exactly as given. src: resale/api-ref/notifications
+	}}
+}
+
+// notify puts a notification of what the entitlement is now behind those that wait. The caller holds the lock.
+func (s *Sandbox) notify(e *entitlement, reason string) {
+	e.outbox = append(e.outbox, outgoing{reason, toJSON(newNotification(reason, e.record()))})
+	e.notified = reason + ": waits to be delivered"
+	s.undelivered++
+	if len(e.outbox) == 1 && s.stop.Err() == nil {
+		s.senders.Go(func() { s.deliver(e) })
+	}
+}
+
+// Pending returns how many notifications are not yet delivered. One that was given up no longer counts.
+func (s *Sandbox) Pending() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.undelivered
+}
+
+// deliver delivers an entitlement's notifications one after the other, until there is none or the sandbox is closed.
+func (s *Sandbox) deliver(e *entitlement) {
+	for {
+		s.mu.Lock()
+		next := e.outbox[0]
+		s.mu.Unlock()
+		if !s.deliverOne(e, next) {
+			return
+		}
+		s.mu.Lock()
+		e.outbox = e.outbox[1:]
+		s.undelivered--
+		empty := len(e.outbox) == 0
+		s.mu.Unlock()
+		if empty {
+			return
+		}
+	}
+}
+
+// deliverOne makes attempts until one succeeds or they are used up; false where the sandbox was closed before.
+func (s *Sandbox) deliverOne(e *entitlement, n outgoing) bool {
+	log := s.log.With("entitlement", e.id, "reason", n.reason)
+	for attempt := 1; ; attempt++ {
+		err := s.post(e.request.notificationURL, n.body)
+		switch {
+		case s.stop.Err() != nil:
+			return false
+		case err == nil:
+			log.Info("notification delivered", "attempt", attempt)
+			s.setNotified(e, n.reason+": delivered")
+			return true
+		case attempt == notifyAttempts:
+			log.Error("notification given up", "attempt", attempt, "err", err)
+			s.setNotified(e, fmt.Sprintf("%s: given up after %d attempts: %v", n.reason, attempt, err))
+			return true
+		}
+		wait := retryWait(s.config.RetryFirst, attempt)
+		log.Warn("notification not delivered; it is sent again", "attempt", attempt, "err", err, "wait", wait)
+		s.setNotified(e, fmt.Sprintf("%s: attempt %d of %d failed: %v", n.reason, attempt, notifyAttempts, err))
+		timer := time.NewTimer(wait)
+		select {
+		case <-s.stop.Done():
+			timer.Stop()
+			return false
+		case <-timer.C:
+		}
+	}
+}
+
+func (s *Sandbox) setNotified(e *entitlement, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.notified = text
+}
+
+// retryWait is the wait after that many failed attempts.
+func retryWait(first time.Duration, failed int) time.Duration {
+	wait := first
+	for range failed - 1 {
+		if wait >= notifyLongest {
+			break
+		}
+		wait *= 2
+	}
+	return min(wait, notifyLongest)
+}
+
+// post makes one attempt. Only an answer of 2xx is a success.
+func (s *Sandbox) post(address string, body []byte) error {
+	req, err := http.NewRequestWithContext(s.stop, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	if s.config.NotifyKey != "" {
+		req.Header.Set("X-Api-Key", s.config.NotifyKey) // src: Gen 2 bango-to-reseller
+	}
+	if s.config.NotifyUsername != "" {
+		req.SetBasicAuth(s.config.NotifyUsername, s.config.NotifyPassword)
+	}
+	resp, err := s.client.Do(req)
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return failed.Err // without the address, which is the reseller's secret
+	}
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody)) // so that the connection can be used again
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return fmt.Errorf("HTTP %d", resp.StatusCode)
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package sandbox
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"hash/fnv"
+	"html/template"
+	"net/http"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+var pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{
+	"hue": hue, "initial": initial,
+	"utc": func(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
+}).ParseFS(pageFiles, "pages/*.html"))
+
+// hue is the colour of a merchant, in degrees of OKLCH: always the same for the same key, and never the teal of the portal (150 to 235).
+func hue(merchantKey string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(merchantKey)) // never fails
+	return int((235 + h.Sum32()%275) % 360)
+}
+
+// initial is the first letter of a name, in place of a logo.
+func initial(name string) string {
+	_, size := utf8.DecodeRuneInString(name)
+	return name[:size]
+}
+
+// pages serves what people see.
+func (s *Sandbox) pages(mux *http.ServeMux) {
+	crossSite := http.NewCrossOriginProtection()
+	crossSite.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		show(w, http.StatusForbidden, "sorry.html", sorry{"This did not come from this page", "Another site sent it, so nothing was done. " +
+			"Open the link that you were given, and choose there."})
+	}))
+	mux.HandleFunc("GET /{$}", s.startPage)
+	mux.HandleFunc("GET /merchant/{merchant}/register/{token}", s.registerPage)
+	mux.Handle("POST /merchant/{merchant}/register/{token}", crossSite.Handler(http.HandlerFunc(s.chosen)))
+	mux.HandleFunc("GET /merchant/{merchant}/done/{token}", s.donePage)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		show(w, http.StatusNotFound, "sorry.html", sorry{"There is no such page", "The sandbox has a start page, its merchants’ pages, and the API below /v1."})
+	})
+}
+
+// show sends a page. Nothing is loaded from anywhere, no script runs, no other site may frame it or receive its form.
+func show(w http.ResponseWriter, status int, name string, data any) {
+	var page bytes.Buffer
+	if err := pageTemplates.ExecuteTemplate(&page, name, data); err != nil {
+		panic(fmt.Sprintf("sandbox: page %s: %v", name, err)) // a fault of ours, which the server logs
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "same-origin") // the address is the end user's ticket; with no-referrer the form's Origin would be null
+	w.WriteHeader(status)
+	_, _ = w.Write(page.Bytes()) // a reader who left needs no answer
+}
+
+// sorry is a page that has nothing else to say.
+type sorry struct{ Title, Text string }
+
+var linkNotValid = sorry{"This link is not valid any more", "Perhaps it was typed wrongly, or what it was for is over. " +
+	"Go back to your provider’s page, and ask there for a new link."}
+
+// signup is what the merchant's pages show.
+type signup struct {
+	Merchant *Merchant
+	Product  string // the entitlement's display name
+	Offer    string // empty for none
+	Status   string
+	Register string // address of the registration page
+}
+
+// signup returns what the token of an address stands for.
+func (s *Sandbox) signup(r *http.Request) (signup, *entitlement, bool) {
+	e := s.byToken[r.PathValue("token")]
+	if e == nil || e.request.merchantAccountKey != r.PathValue("merchant") {
+		return signup{}, nil, false
+	}
+	key := e.request.merchantAccountKey
+	return signup{Merchant: s.merchant(key), Product: e.name, Offer: e.request.offerKey, Status: e.status,
+		Register: registerPath(key, r.PathValue("token"))}, e, true
+}
+
+// registerPage asks the end user to choose; where that has happened it says so.
+func (s *Sandbox) registerPage(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	page, _, known := s.signup(r)
+	s.mu.Unlock()
+	switch {
+	case !known || page.Status != statusPending && page.Status != statusActive:
+		show(w, http.StatusNotFound, "sorry.html", linkNotValid)
+	case page.Status == statusActive:
+		show(w, http.StatusOK, "registered.html", page)
+	default:
+		show(w, http.StatusOK, "register.html", page)
+	}
+}
+
+// chosen carries out what the end user chose, once, and leads to the page that says what happened.
+func (s *Sandbox) chosen(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+	choice := Choice(r.PostFormValue("choice"))
+	s.mu.Lock()
+	_, e, known := s.signup(r)
+	if known && choice.valid() {
+		s.choose(e, choice)
+	}
+	s.mu.Unlock()
+	switch {
+	case !known:
+		show(w, http.StatusNotFound, "sorry.html", linkNotValid)
+	case !choice.valid():
+		show(w, http.StatusBadRequest, "sorry.html", sorry{"That was not one of the choices", "Nothing was done. Go back, and use one of the buttons."})
+	default:
+		http.Redirect(w, r, donePath(e.request.merchantAccountKey, r.PathValue("token")), http.StatusSeeOther)
+	}
+}
+
+// donePage says what happened.
+func (s *Sandbox) donePage(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	page, _, known := s.signup(r)
+	s.mu.Unlock()
+	if !known {
+		show(w, http.StatusNotFound, "sorry.html", linkNotValid)
+		return
+	}
+	show(w, http.StatusOK, "done.html", page)
+}
+
+const startEntitlements = 50 // on the start page
+
+// startPage shows what is there, to whoever can reach it: nothing in a sandbox is real.
+func (s *Sandbox) startPage(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	newest := []Entitlement{}
+	for _, e := range slices.Backward(s.entitlements[max(0, len(s.entitlements)-startEntitlements):]) {
+		newest = append(newest, s.snapshot(e))
+	}
+	page := struct {
+		API         string
+		Merchants   []Merchant
+		Newest      []Entitlement
+		Count       int
+		Undelivered int
+	}{s.config.PublicURL + "/v1", s.config.Merchants, newest, len(s.entitlements), s.undelivered}
+	s.mu.Unlock()
+	show(w, http.StatusOK, "start.html", page)
+}

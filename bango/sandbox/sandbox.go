@@ -1,0 +1,147 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Config is what a Sandbox needs. Username, Password and PublicURL are required.
+type Config struct {
+	Username  string // Basic credentials that callers must present
+	Password  string
+	PublicURL string     // how end users' browsers reach this sandbox, like http://127.0.0.1:8090; registration URLs begin with it
+	Merchants []Merchant // nil means DefaultMerchants
+
+	NotifyKey      string // sent with notifications as X-Api-Key; empty for none
+	NotifyUsername string // sent with notifications as Basic credentials; empty for none
+	NotifyPassword string
+	RetryFirst     time.Duration // wait before a notification's second attempt, doubled from then on; 0 means 500 ms
+
+	Now func() time.Time // dates of entitlements; nil means time.Now
+	Log *slog.Logger     // nil means that nothing is logged
+}
+
+// Bounds of what is remembered, so that a long run has an end to its memory.
+const (
+	maxEntitlements = 20_000 // then every create that would make another is refused
+	maxRequests     = 20_000 // request identifiers; the oldest is forgotten, and would be executed anew
+	maxCalls        = 1000   // of Calls; the oldest is forgotten
+	maxTokens       = 100    // registration URLs, and request identifiers, per entitlement; the oldest is forgotten
+)
+
+// Sandbox is the simulator: an http.Handler with the API below /v1, the merchants' pages and a start page. All of its state is in
+// memory. It is safe for use by many goroutines; Close it in the end.
+type Sandbox struct {
+	config Config
+	mux    *http.ServeMux
+	client *http.Client // for notifications
+	log    *slog.Logger
+
+	mu           sync.Mutex
+	entitlements []*entitlement // in order of creation
+	byID         map[string]*entitlement
+	byCustomer   map[string][]*entitlement  // by customerIdentifier, in order of creation
+	byToken      map[string]*entitlement    // by the token of a registration URL
+	requests     recent[string, remembered] // by X-RequestIdentifier
+	calls        recent[int, Call]          // by running number
+	callCount    int
+	undelivered  int             // notifications
+	senders      sync.WaitGroup  // one for each entitlement with an undelivered notification
+	stop         context.Context // done once closed
+	cancel       context.CancelFunc
+}
+
+// New returns a running sandbox, or says what is wrong with the configuration.
+func New(c Config) (*Sandbox, error) {
+	if c.Merchants == nil {
+		c.Merchants = DefaultMerchants()
+	}
+	if c.RetryFirst == 0 {
+		c.RetryFirst = 500 * time.Millisecond
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	u, err := url.Parse(c.PublicURL)
+	switch {
+	case c.Username == "" || c.Password == "":
+		return nil, errors.New("sandbox: user name and password are required")
+	case strings.Contains(c.Username, ":") || strings.Contains(c.NotifyUsername, ":"):
+		return nil, errors.New("sandbox: a user name has a colon, which HTTP Basic does not allow")
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, errors.New("sandbox: the public URL is not an absolute http or https address")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
+		return nil, errors.New("sandbox: the public URL must have no user name, path, query or fragment")
+	case strings.ContainsAny(c.NotifyKey, "\r\n\x00"):
+		return nil, errors.New("sandbox: the notification key has a line break or a zero byte, which a header cannot carry")
+	case c.RetryFirst < 0:
+		return nil, errors.New("sandbox: the wait before a retry is negative")
+	}
+	if err := checkMerchants(c.Merchants); err != nil {
+		return nil, fmt.Errorf("sandbox: the catalogue cannot be used: %w", err)
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+
+	s := &Sandbox{config: c, log: c.Log, client: newNotifyClient(), byID: map[string]*entitlement{}, byCustomer: map[string][]*entitlement{},
+		byToken: map[string]*entitlement{}, requests: newRecent[string, remembered](maxRequests), calls: newRecent[int, Call](maxCalls)}
+	s.stop, s.cancel = context.WithCancel(context.Background())
+	s.mux = http.NewServeMux()
+	s.mux.Handle("/v1/", s.api())
+	s.pages(s.mux)
+	return s, nil
+}
+
+// ServeHTTP answers a request. Time limits are the server's.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Close stops the delivery of notifications and waits until none is under way. What was not delivered never will be.
+func (s *Sandbox) Close() {
+	s.mu.Lock() // so that no delivery begins that is not waited for
+	s.cancel()
+	s.mu.Unlock()
+	s.senders.Wait()
+	s.client.CloseIdleConnections()
+}
+
+// recent is a map that keeps its newest entries.
+type recent[K comparable, V any] struct {
+	most   int
+	keys   []K // a ring once it is full
+	oldest int
+	values map[K]V
+}
+
+func newRecent[K comparable, V any](most int) recent[K, V] {
+	return recent[K, V]{most: most, values: map[K]V{}}
+}
+
+// add puts in a key that is not there yet.
+func (r *recent[K, V]) add(key K, value V) {
+	if len(r.keys) < r.most {
+		r.keys = append(r.keys, key)
+	} else {
+		delete(r.values, r.keys[r.oldest])
+		r.keys[r.oldest] = key
+		r.oldest = (r.oldest + 1) % r.most
+	}
+	r.values[key] = value
+}
+
+// all returns the values, the oldest first.
+func (r *recent[K, V]) all() []V {
+	out := make([]V, 0, len(r.keys))
+	for i := range r.keys {
+		out = append(out, r.values[r.keys[(r.oldest+i)%len(r.keys)]])
+	}
+	return out
+}

@@ -1,0 +1,318 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// What goes over the wire, written down once more from the documentation and shared with no client: a field that a client misspells
+// is missing here.
+
+// responseCode values. src: resale/api-ref/entitlement/reactivate/post
+const (
+	codeOK             = "OK"
+	codeActionRequired = "CLIENT_ACTION_REQUIRED"
+	codeBadRequest     = "BAD_REQUEST"
+	codeUnauthorized   = "UNAUTHORIZED"
+	codeNotFound       = "NOT_FOUND"
+	codeAlreadyExists  = "ALREADY_EXISTS"
+	codeNotAvailable   = "NOT_AVAILABLE"
+)
+
+// Statuses of an entitlement. src: resale/entitlements
+const (
+	statusPending      = "PENDING"
+	statusActive       = "ACTIVE"
+	statusActiveEnding = "ACTIVE-ENDING"
+	statusSuspended    = "SUSPENDED"
+	statusCancelled    = "CANCELLED"
+	statusRevoked      = "REVOKED"
+	statusFailed       = "FAILED"
+)
+
+var statuses = []string{statusPending, statusActive, statusActiveEnding, statusSuspended, statusCancelled, statusRevoked, statusFailed}
+
+// Values of notificationReason. src: resale/api-ref/notifications
+const (
+	reasonActivated  = "ACTIVATION_SUCCESS"
+	reasonTerminated = "TERMINATION_SUCCESS"
+)
+
+const (
+	messageSuccess = "Success" // src: resale/testing
+	messageAction  = "Action required"
+	messageInvalid = "Invalid request or the request contains invalid data. "
+	messageMaximum = messageInvalid + "Maximum number of subscriptions for user reached" // src: resale/faq
+)
+
+// envelope begins every reply.
+type envelope struct {
+	ResponseCode    string `json:"responseCode"`
+	ResponseMessage string `json:"responseMessage"`
+}
+
+// echoReply answers an echo. src: resale/testing
+type echoReply struct {
+	envelope
+	Echo string `json:"echo"`
+}
+
+// entitlementReply is the envelope and one record, side by side. src: resale/api-ref/entitlement/reactivate/post
+type entitlementReply struct {
+	envelope
+	Parameters *parameters `json:"parameters"` // null but for CLIENT_ACTION_REQUIRED
+	record
+}
+
+// parameters say what the caller has to do. src: resale/entitlements/create
+type parameters struct {
+	Action string `json:"action"`
+	URL    string `json:"url"`
+}
+
+const actionNavigate = "NAVIGATE_TO_URL" // src: resale/entitlements/create
+
+// reportReply answers a report. src: resale/entitlements/report
+type reportReply struct {
+	envelope
+	Entitlements []record `json:"entitlements"`
+}
+
+// record is an entitlement, its fields in the documented order; nil is null. src: resale/api-ref/entitlement/reactivate/post
+type record struct {
+	EntitlementID          string          `json:"entitlementId"`
+	Status                 string          `json:"status"`
+	DateCreated            *string         `json:"dateCreated"`
+	DateActivated          *string         `json:"dateActivated"`
+	DateEnded              *string         `json:"dateEnded"`
+	DateSuspended          *string         `json:"dateSuspended"`
+	DateResumed            *string         `json:"dateResumed"`
+	DateLastUpdated        *string         `json:"dateLastUpdated"`
+	CustomerIdentifier     string          `json:"customerIdentifier"`
+	MerchantAccountKey     string          `json:"merchantAccountKey"`
+	ProductKey             string          `json:"productKey"`
+	OfferKey               *string         `json:"offerKey"`
+	ActivationCode         *string         `json:"activationCode"`
+	EntitlementDisplayName string          `json:"entitlementDisplayName"`
+	DateExpiry             *string         `json:"dateExpiry"`
+	ExtensionData          json.RawMessage `json:"extensionData"`
+}
+
+// notification is what is POSTed to the notificationUrl. Its order is another than the record's. src: resale/api-ref/notifications; the
+// order from merchantAccountKey on is inferred
+type notification struct {
+	envelope
+	Parameters             *string         `json:"parameters"` // string or null here, not an object
+	EntitlementID          string          `json:"entitlementId"`
+	ActivationCode         *string         `json:"activationCode"`
+	CustomerIdentifier     string          `json:"customerIdentifier"`
+	MerchantAccountKey     string          `json:"merchantAccountKey"`
+	ProductKey             string          `json:"productKey"`
+	OfferKey               *string         `json:"offerKey"`
+	EntitlementDisplayName string          `json:"entitlementDisplayName"`
+	Status                 string          `json:"status"`
+	DateCreated            *string         `json:"dateCreated"`
+	DateActivated          *string         `json:"dateActivated"`
+	DateEnded              *string         `json:"dateEnded"`
+	DateSuspended          *string         `json:"dateSuspended"`
+	DateResumed            *string         `json:"dateResumed"`
+	DateLastUpdated        *string         `json:"dateLastUpdated"`
+	DateExpiry             *string         `json:"dateExpiry"`
+	ExtensionData          json.RawMessage `json:"extensionData"`
+	NotificationReason     string          `json:"notificationReason"`
+}
+
+func newNotification(reason string, r record) notification {
+	return notification{envelope: envelope{codeOK, messageSuccess}, NotificationReason: reason,
+		EntitlementID: r.EntitlementID, ActivationCode: r.ActivationCode, CustomerIdentifier: r.CustomerIdentifier,
+		MerchantAccountKey: r.MerchantAccountKey, ProductKey: r.ProductKey, OfferKey: r.OfferKey,
+		EntitlementDisplayName: r.EntitlementDisplayName, Status: r.Status, DateCreated: r.DateCreated, DateActivated: r.DateActivated,
+		DateEnded: r.DateEnded, DateSuspended: r.DateSuspended, DateResumed: r.DateResumed, DateLastUpdated: r.DateLastUpdated,
+		DateExpiry: r.DateExpiry, ExtensionData: r.ExtensionData}
+}
+
+// wireDate writes a date as Bango does, UTC in whole seconds; the zero time is null. src: resale/reporting/entitlement
+func wireDate(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := t.UTC().Format("2006-01-02T15:04:05Z")
+	return &s
+}
+
+// nullable is null for an empty string.
+func nullable(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// rawOrNull is JSON as it came, null for an empty string.
+func rawOrNull(s string) json.RawMessage {
+	if s == "" {
+		return nil
+	}
+	return json.RawMessage(s)
+}
+
+// toJSON is for our own wire types, which always have a JSON form.
+func toJSON(v any) []byte {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("sandbox: %T has no JSON form: %v", v, err))
+	}
+	return raw
+}
+
+// Bounds of what a caller may send. Bango publishes none; these keep the memory of a long run in hand.
+const (
+	maxBody      = 64 << 10 // bytes
+	maxText      = 500      // bytes of one string
+	maxURL       = 2000     // bytes of a notificationUrl
+	maxExtension = 4 << 10  // bytes of extensionData
+)
+
+// createRequest is the body of a create after validation. Two are equal if every parameter is. src: resale/api-ref/entitlement/post
+type createRequest struct {
+	customerIdentifier     string
+	merchantAccountKey     string
+	productKey             string
+	offerKey               string // empty for none
+	entitlementID          string // empty: ours to make
+	notificationURL        string
+	entitlementDisplayName string // empty: the product's name
+	dateExpiry             time.Time
+	extensionData          string // compact JSON, empty for none
+	extraInformation       string // compact JSON, empty for none
+}
+
+// parseCreate reads a create. problem is what is wrong with it, in the documented words.
+func parseCreate(raw []byte) (c createRequest, problem string) {
+	f, problem := parseFields(raw, "customerIdentifier", "merchantAccountKey", "productKey", "offerKey", "entitlementId", "notificationUrl",
+		"entitlementDisplayName", "dateExpiry", "extensionData", "extraInformation")
+	if problem != "" {
+		return c, problem
+	}
+	c.customerIdentifier = f.text("customerIdentifier", maxText, required)
+	c.merchantAccountKey = f.text("merchantAccountKey", maxText, required)
+	c.productKey = f.text("productKey", maxText, required)
+	c.offerKey = f.text("offerKey", maxText, optional)
+	c.entitlementID = f.text("entitlementId", maxText, optional)
+	c.notificationURL = f.text("notificationUrl", maxURL, required)
+	c.entitlementDisplayName = f.text("entitlementDisplayName", maxText, optional)
+	expiry := f.text("dateExpiry", maxText, optional)
+	c.extensionData = f.custom("extensionData")
+	c.extraInformation = f.custom("extraInformation")
+
+	if u, err := url.Parse(c.notificationURL); c.notificationURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
+		f.invalid("notificationUrl")
+	}
+	if expiry != "" {
+		at, err := time.Parse(time.RFC3339, expiry)
+		if err != nil {
+			f.invalid("dateExpiry")
+		}
+		c.dateExpiry = at.UTC()
+	}
+	return c, f.problem
+}
+
+// reportFilter is the body of a report. src: resale/entitlements/report
+type reportFilter struct {
+	customerIdentifier string
+	productKey         string // empty for all
+	status             string // empty for all
+}
+
+func parseReport(raw []byte) (r reportFilter, problem string) {
+	f, problem := parseFields(raw, "customerIdentifier", "productKey", "status")
+	if problem != "" {
+		return r, problem
+	}
+	r.customerIdentifier = f.text("customerIdentifier", maxText, required)
+	r.productKey = f.text("productKey", maxText, optional)
+	r.status = f.text("status", maxText, optional)
+	if r.status != "" && !slices.Contains(statuses, r.status) {
+		f.invalid("status")
+	}
+	return r, f.problem
+}
+
+const required, optional = true, false
+
+// fields are the members of a JSON object, and the first thing found wrong with them. encoding/json into a struct would overlook a
+// key in the wrong letter case.
+type fields struct {
+	members map[string]json.RawMessage
+	problem string
+}
+
+// parseFields reads a JSON object with no other keys than the known ones.
+func parseFields(raw []byte, known ...string) (f *fields, problem string) {
+	f = &fields{}
+	if err := json.Unmarshal(raw, &f.members); err != nil || f.members == nil {
+		return nil, messageInvalid + "The body is not a JSON object"
+	}
+	for key := range f.members {
+		if !slices.Contains(known, key) {
+			return nil, messageInvalid + fmt.Sprintf("%.100q parameter is invalid", key)
+		}
+	}
+	return f, ""
+}
+
+func (f *fields) invalid(key string) { f.say(key + " parameter is invalid") }
+
+func (f *fields) say(problem string) {
+	if f.problem == "" {
+		f.problem = messageInvalid + problem
+	}
+}
+
+// text reads a string. Null, missing and empty are the same: it is not given.
+func (f *fields) text(key string, most int, must bool) string {
+	var s *string
+	raw, given := f.members[key]
+	if given && json.Unmarshal(raw, &s) != nil || s != nil && len(*s) > most {
+		f.invalid(key)
+		return ""
+	}
+	if s == nil || *s == "" {
+		if must {
+			f.say(key + " parameter is required")
+		}
+		return ""
+	}
+	return *s
+}
+
+// custom reads custom data, an object or a string: the documentation says both. It is kept as it came.
+func (f *fields) custom(key string) string {
+	raw := bytes.TrimSpace(f.members[key])
+	if len(raw) == 0 || string(raw) == "null" {
+		return ""
+	}
+	var compact bytes.Buffer
+	if raw[0] != '{' && raw[0] != '"' || len(raw) > maxExtension || json.Compact(&compact, raw) != nil {
+		f.invalid(key)
+	}
+	return compact.String()
+}
+
+// answer is a reply before it is sent.
+type answer struct {
+	status int
+	body   []byte
+}
+
+func refuse(status int, code, message string) answer {
+	return answer{status, toJSON(envelope{code, message})}
+}
+
+func badRequest(message string) answer { return refuse(http.StatusBadRequest, codeBadRequest, message) }
