@@ -1,0 +1,159 @@
+// Package views draws the pages: templ components and what they need to know. It decides nothing about rights and reads nothing by
+// itself; what came from outside is escaped by templ and never becomes a link here unless resale.LinkRules let it in.
+package views
+
+import (
+	"time"
+
+	"latchkey/resale"
+)
+
+// Frame is what every staff page has around its content.
+type Frame struct {
+	Person  resale.Staff // who is signed in
+	Sandbox bool         // nothing on this portal is real
+	Query   string       // what stands in the search box
+	Now     time.Time    // what ages are counted from
+	Open    bool         // no webhook credential is configured, so an entitlement's token alone admits a notification
+}
+
+// LoginPage is the sign-in form. Fault is why the last try failed, empty for none.
+type LoginPage struct {
+	Sandbox  bool
+	Email    string
+	ReturnTo string // a path of ours, empty for the start page
+	Fault    string
+}
+
+// SetupPage is where a one-time link leads: the person sets a password.
+type SetupPage struct {
+	Sandbox bool
+	Person  resale.Staff
+	Token   string
+	Fault   string
+}
+
+// HomePage is the start of a shift.
+type HomePage struct {
+	Frame
+	Counts    map[resale.Status]int64
+	Customers int64
+	Attention []resale.EntitlementRow // what is UNKNOWN or FAILED, oldest news first
+	Parked    []resale.Notification   // newest first
+	Recent    []resale.EntitlementRow // last changed first
+}
+
+// SearchPage is what the one box found; a single find is not shown but opened.
+type SearchPage struct {
+	Frame
+	Customers    []resale.Customer
+	Entitlements []resale.EntitlementRow
+}
+
+// CustomersPage lists customers and has the form that adds one.
+type CustomersPage struct {
+	Frame
+	Customers []resale.Customer
+	Count     int64           // of all customers
+	Form      resale.Customer // what the form holds
+	Fault     *resale.Error   // why the form was not accepted; nil for none
+	Known     resale.Customer // the customer who has the identifier already; zero for none
+}
+
+// CustomerPage is everything about one customer.
+type CustomerPage struct {
+	Frame
+	Customer resale.Customer
+	Services []Service // newest first
+	Events   []resale.Event
+	Refs     map[string]string // the ref of each entitlement that an event names, by its id
+}
+
+// Service is an entitlement with the product that it gives.
+type Service struct {
+	Entitlement resale.Entitlement
+	Product     resale.Product
+}
+
+// NewEntitlementPage is the form for a new entitlement.
+type NewEntitlementPage struct {
+	Frame
+	Customer  resale.Customer
+	Products  []resale.Product // by merchant name, then product name
+	Existing  []Service        // what the customer has that is live
+	ProductID string           // chosen before, empty for none
+	OfferID   string
+	FormToken string
+	Fault     *resale.Error // why the form was not accepted; nil for none
+}
+
+// EntitlementPage is everything about one entitlement.
+type EntitlementPage struct {
+	Frame
+	Entitlement resale.Entitlement
+	Customer    resale.Customer
+	Product     resale.Product
+	Offer       resale.Offer     // zero where none was chosen
+	SignupLink  string           // the portal's own address for the end user
+	Requests    []resale.Request // newest first
+	Events      []resale.Event   // newest first
+}
+
+// EntitlementsPage is the list, filtered.
+type EntitlementsPage struct {
+	Frame
+	Status resale.Status // empty for all
+	Counts map[resale.Status]int64
+	Rows   []resale.EntitlementRow
+	Next   string // the after= of the next page, empty on the last
+	First  bool   // the first page: nothing is newer
+}
+
+// CataloguePage shows merchants, products and offers.
+type CataloguePage struct {
+	Frame
+	Products []resale.Product // by merchant name, then product name
+}
+
+// NotificationsPage lists what Bango sent, newest first.
+type NotificationsPage struct {
+	Frame
+	Notifications []resale.Notification
+	Refs          map[string]string // the ref of each entitlement that a notification is for, by its id
+}
+
+// NotificationPage is one notification as it came.
+type NotificationPage struct {
+	Frame
+	Notification resale.Notification
+	Ref          string // of its entitlement, empty for none
+}
+
+// EvidencePage is one attempt at a request as it went over the wire.
+type EvidencePage struct {
+	Frame
+	Evidence resale.Evidence
+	Request  resale.Request
+	Ref      string
+}
+
+// SignupPage is the end user's page. It has no personal data.
+type SignupPage struct {
+	Sandbox  bool
+	Reseller string // who sells it to the end user, empty where no setting says
+	Status   resale.Status
+	CanGo    bool // there is a registration URL to go on to
+	Product  resale.Product
+	Token    string
+	Ref      string
+	Opened   bool // the end user went on to the merchant before
+	Failed   bool // going on was tried and there was nowhere to go
+}
+
+// ErrorPage says what went wrong and what to do. Frame.Person is zero where nobody is signed in.
+type ErrorPage struct {
+	Frame
+	Status  int // HTTP
+	Title   string
+	Message string
+}

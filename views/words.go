@@ -1,0 +1,356 @@
+package views
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"latchkey/resale"
+)
+
+// sentence tells in plain words where an entitlement stands, so that it can be read to a caller.
+func sentence(e resale.Entitlement, customer, product string) string {
+	switch e.Status {
+	case resale.Requested:
+		return fmt.Sprintf("Bango is being asked to create %s for %s.", product, customer)
+	case resale.Unknown:
+		return fmt.Sprintf("We do not know yet whether Bango created %s for %s. The same request goes again by itself; you may leave this page.", product, customer)
+	case resale.Refused:
+		return fmt.Sprintf("Bango refused %s for %s; nothing exists there.", product, customer)
+	case resale.Pending:
+		if e.RegistrationURL == "" {
+			return fmt.Sprintf("%s for %s is waiting for the merchant; there is nothing for the customer to do.", product, customer)
+		}
+		return fmt.Sprintf("%s still has to sign up for %s at the merchant.", customer, product)
+	case resale.Active:
+		return fmt.Sprintf("%s has %s%s.", customer, product, since(e.DateActivated))
+	case resale.ActiveEnding:
+		return fmt.Sprintf("%s has %s until %s.", customer, product, cmp.Or(day(e.DateEnded), "the end of the paid period"))
+	case resale.Suspended:
+		return fmt.Sprintf("%s for %s is suspended%s: it exists, without access.", product, customer, since(e.DateSuspended))
+	case resale.Cancelled:
+		return fmt.Sprintf("%s for %s has ended%s.", product, customer, on(e.DateEnded))
+	case resale.Revoked:
+		return fmt.Sprintf("%s was taken from %s%s.", product, customer, on(e.DateEnded))
+	case resale.Failed:
+		return fmt.Sprintf("Bango's talk with the merchant failed. Whether %s has access to %s is not known.", customer, product)
+	}
+	return fmt.Sprintf("%s for %s: %s.", product, customer, e.Status)
+}
+
+// answer is the sentence with what a ticket needs beside it.
+func answer(e resale.Entitlement, customer, product string) string {
+	return fmt.Sprintf("%s (%s, %s)", sentence(e, customer, product), e.Ref, e.Status)
+}
+
+func since(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " since " + day(t)
+}
+
+func on(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " on " + day(t)
+}
+
+// day is a date in UTC, as Bango's dates are, empty for none.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2 January 2006")
+}
+
+// host is where a link leads, for people; the link has passed resale.LinkRules.
+func host(link string) string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// plural is "1 customer", "2 customers".
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// requestWords tells what is known of a request, for people.
+func requestWords(r resale.Request, now time.Time) string {
+	tries := plural(r.Attempts, "attempt", "attempts")
+	switch r.State {
+	case resale.Queued:
+		return "stored, goes out at once"
+	case resale.Sending:
+		return "with Bango now, " + tries
+	case resale.Waiting:
+		return fmt.Sprintf("not done yet after %s; next try %s", tries, r.NotBefore.UTC().Format("15:04:05 UTC"))
+	case resale.Unsure:
+		return fmt.Sprintf("outcome unknown after %s; next try %s", tries, r.NotBefore.UTC().Format("15:04:05 UTC"))
+	case resale.Done:
+		return "done, " + tries
+	case resale.Denied:
+		return "refused, " + tries
+	case resale.Manual:
+		return "a person decides, " + tries
+	}
+	return string(r.State)
+}
+
+func needsPerson(requests []resale.Request) bool {
+	return slices.ContainsFunc(requests, func(r resale.Request) bool { return r.State == resale.Manual })
+}
+
+// waits reports whether something will change soon by itself.
+func waits(s resale.Status) bool { return s == resale.Requested || s == resale.Unknown }
+
+func keys(e resale.Entitlement) string {
+	k := e.MerchantKey + " / " + e.ProductKey
+	if e.OfferKey != "" {
+		k += " / " + e.OfferKey
+	}
+	return k
+}
+
+func noLinkBecause(e resale.Entitlement) string {
+	switch e.Status {
+	case resale.Requested, resale.Unknown:
+		return "There is none until Bango has answered."
+	case resale.Pending:
+		return "Bango gave none: the merchant activates it without the customer."
+	case resale.Active, resale.ActiveEnding:
+		return "There is nothing left to sign up for: it is active."
+	case resale.Refused:
+		return "There is none: Bango refused it."
+	case resale.Suspended:
+		return "There is none while it is suspended."
+	case resale.Failed:
+		return "There is none: Bango's talk with the merchant failed."
+	}
+	return "There is none: it has ended."
+}
+
+func messageText(p EntitlementPage) string {
+	return fmt.Sprintf("To finish signing up for %s, open %s", p.Product.Name, p.SignupLink)
+}
+
+// existingAt returns what the customer already has with a merchant, nil for nothing.
+func existingAt(existing []Service, merchantID string) *Service {
+	i := slices.IndexFunc(existing, func(s Service) bool { return s.Product.Merchant.ID == merchantID })
+	if i < 0 {
+		return nil
+	}
+	return &existing[i]
+}
+
+// existingWarning tells what Bango will do with a second entitlement at the same merchant. src: resale/faq, one per customer and merchant
+func existingWarning(s Service) string {
+	switch s.Entitlement.Status {
+	case resale.Pending:
+		return fmt.Sprintf("The customer still has to sign up for %s here; send them that link instead.", s.Product.Name)
+	case resale.Requested, resale.Unknown:
+		return fmt.Sprintf("%s was asked for already and is being settled.", s.Product.Name)
+	}
+	return fmt.Sprintf("The customer has %s here; Bango will probably refuse a second one.", s.Product.Name)
+}
+
+func customerSentence(p CustomerPage) string {
+	if len(p.Services) == 0 {
+		return p.Customer.Label() + " has no services yet."
+	}
+	var active, pending int64
+	for _, s := range p.Services {
+		switch s.Entitlement.Status {
+		case resale.Active, resale.ActiveEnding:
+			active++
+		case resale.Pending, resale.Requested, resale.Unknown:
+			pending++
+		}
+	}
+	switch {
+	case active > 0 && pending > 0:
+		return fmt.Sprintf("%s has %s, and %s under way.", p.Customer.Label(), plural(active, "active service", "active services"), plural(pending, "more is", "more are"))
+	case active > 0:
+		return fmt.Sprintf("%s has %s.", p.Customer.Label(), plural(active, "active service", "active services"))
+	case pending > 0:
+		return fmt.Sprintf("%s has nothing active yet; %s under way.", p.Customer.Label(), plural(pending, "service is", "services are"))
+	}
+	return p.Customer.Label() + " has no active service."
+}
+
+func greeting(p HomePage) string { return "Hello " + p.Person.Label() }
+
+func listTitle(s resale.Status) string {
+	if s == "" {
+		return "Entitlements"
+	}
+	return "Entitlements: " + string(s)
+}
+
+func listAddress(s resale.Status, after string) string {
+	q := url.Values{}
+	if s != "" {
+		q.Set("status", string(s))
+	}
+	if after != "" {
+		q.Set("after", after)
+	}
+	if len(q) == 0 {
+		return "/entitlements"
+	}
+	return "/entitlements?" + q.Encode()
+}
+
+func searchTitle(p SearchPage) string {
+	n := int64(len(p.Customers) + len(p.Entitlements))
+	if p.Query == "" {
+		return "Find anything"
+	}
+	return fmt.Sprintf("%s for “%s”", plural(n, "hit", "hits"), p.Query)
+}
+
+func query(s string) string { return url.QueryEscape(s) }
+
+func total(counts map[resale.Status]int64) (n int64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+func grouped(n int64) string { return humanize.Comma(n) }
+
+func minPassword() string { return strconv.Itoa(resale.MinPassword) }
+
+func errorNumber(status int) string { return fmt.Sprintf("%d %s", status, http.StatusText(status)) }
+
+func statusLine(status int) string {
+	if status == 0 {
+		return "No reply came."
+	}
+	return "HTTP " + errorNumber(status)
+}
+
+// pretty indents JSON; what is not JSON stays as it is.
+func pretty(s string) string {
+	var out bytes.Buffer
+	if json.Indent(&out, []byte(s), "", "  ") != nil {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return out.String()
+}
+
+func offerNames(offers []resale.Offer) string {
+	names := make([]string, len(offers))
+	for i, o := range offers {
+		names[i] = o.Name
+	}
+	return cmp.Or(strings.Join(names, ", "), "none")
+}
+
+func notificationTitle(n resale.Notification) string {
+	if n.State == resale.NotificationParked {
+		return "Parked notification"
+	}
+	return cmp.Or(n.Reason, "Notification without a reason")
+}
+
+func effectWords(n resale.Notification) string {
+	if n.State == resale.NotificationParked {
+		return "parked"
+	}
+	switch n.Effect {
+	case resale.EffectChanged:
+		return "changed it"
+	case resale.EffectRepeated:
+		return "nothing new"
+	case resale.EffectStale:
+		return "old news"
+	case resale.EffectDoubted:
+		return "read back to be sure"
+	}
+	return string(n.Effect)
+}
+
+func effectSentence(n resale.Notification) string {
+	if n.State == resale.NotificationParked {
+		return "It is kept, without effect. " + n.Reason
+	}
+	switch n.Effect {
+	case resale.EffectChanged:
+		return "It changed the entitlement."
+	case resale.EffectRepeated:
+		return "It told nothing new."
+	case resale.EffectStale:
+		return "It is older than what was known, so it had no effect."
+	case resale.EffectDoubted:
+		return "It could not be placed, so Bango's record was read back."
+	}
+	return "It had no effect."
+}
+
+// seller tells the end user who sells what, as far as the portal knows.
+func seller(p SignupPage) string {
+	if p.Reseller == "" {
+		return p.Product.Merchant.Name
+	}
+	return p.Product.Merchant.Name + " through " + p.Reseller
+}
+
+func signupTitle(p SignupPage) string {
+	switch p.Status {
+	case resale.Requested, resale.Unknown:
+		return "We are preparing " + p.Product.Name
+	case resale.Pending:
+		if !p.CanGo {
+			return p.Product.Name + " is on its way"
+		}
+		return "Finish signing up for " + p.Product.Name
+	case resale.Active, resale.ActiveEnding:
+		return "You’re all set: " + p.Product.Name + " is active"
+	case resale.Suspended:
+		return p.Product.Name + " is paused"
+	case resale.Cancelled, resale.Revoked:
+		return p.Product.Name + " has ended"
+	}
+	return p.Product.Name + " is not available"
+}
+
+func signupText(p SignupPage) string {
+	provider := cmp.Or(p.Reseller, "your provider")
+	switch p.Status {
+	case resale.Requested, resale.Unknown:
+		return "This takes a moment. The page goes on by itself."
+	case resale.Pending:
+		switch {
+		case !p.CanGo:
+			return "There is nothing more for you to do. The page tells you when it is ready."
+		case p.Opened:
+			return "Waiting for " + p.Product.Merchant.Name + " to confirm. If you did not finish there, continue again. This page turns to done by itself."
+		}
+		return "Continue to " + p.Product.Merchant.Name + ", sign up there, and it is yours. It takes about a minute."
+	case resale.Active, resale.ActiveEnding:
+		return "Sign in at " + p.Product.Merchant.Name + " and enjoy it. You can close this page."
+	case resale.Suspended:
+		return "Talk to " + provider + " and name the reference below; they can tell you more."
+	case resale.Cancelled, resale.Revoked:
+		return "If you would like it again, talk to " + provider + "."
+	}
+	return "Talk to " + provider + " and name the reference below; they can help."
+}
