@@ -1,0 +1,28 @@
+package db
+
+import (
+	"context"
+
+	"github.com/pressly/goose/v3"
+)
+
+// QueueLength is how many writes may wait.
+const QueueLength = queueLength
+
+// NewestSchema is the schema that Migrate ends at.
+const NewestSchema = newestSchema
+
+// EachAlone makes the store commit every write in a transaction of its own. It must come before the first write.
+func (s *Store) EachAlone() { s.batchSize = 1 }
+
+// Payloads are the messages that tell other processes of changes.
+var Payloads = payloads
+
+// Migrations returns the migrations of a database, to go back and forth.
+func Migrations(ctx context.Context, database string) (*goose.Provider, func() error, error) {
+	e, err := engineOf(database)
+	if err != nil {
+		return nil, nil, err
+	}
+	return e.provider(ctx)
+}

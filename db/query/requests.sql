@@ -1,0 +1,31 @@
+-- name: InsertRequest :exec
+INSERT INTO requests (id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, attempts, not_before, leased_until, message,
+  created, updated, due)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
+
+-- name: UpdateRequest :execrows
+UPDATE requests SET state = $2, attempts = $3, not_before = $4, leased_until = $5, message = $6, updated = $7, due = $8 WHERE id = $1;
+
+-- name: NextDue :one
+SELECT due FROM requests ORDER BY due LIMIT 1;
+
+-- name: LeaseRequest :one
+UPDATE requests SET state = 'sending', attempts = attempts + 1, leased_until = sqlc.arg(until), due = sqlc.arg(until), updated = sqlc.arg(now)
+WHERE id = (SELECT r.id FROM requests r WHERE r.due <= sqlc.arg(now) ORDER BY r.due LIMIT 1) AND due <= sqlc.arg(now)
+RETURNING *;
+
+-- name: ReleaseLeases :exec
+UPDATE requests SET leased_until = 0, due = 0 WHERE due < sqlc.arg(never) AND state = 'sending';
+
+-- name: Request :one
+SELECT * FROM requests WHERE id = $1;
+
+-- name: RequestsOf :many
+SELECT * FROM requests WHERE entitlement_id = $1 ORDER BY id DESC LIMIT $2;
+
+-- name: InsertEvidence :exec
+INSERT INTO evidence (id, request_id, at, method, path, sent, http_status, received, duration, error)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- name: Evidence :one
+SELECT * FROM evidence WHERE id = $1;

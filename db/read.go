@@ -1,0 +1,247 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math"
+	"strings"
+	"unicode/utf8"
+
+	"latchkey/db/queries"
+	"latchkey/resale"
+)
+
+// reader reads, in a transaction or outside one.
+type reader struct {
+	q      *queries.Queries
+	engine engine
+	failed *error // in a transaction: its first failure, after which PostgreSQL takes no more in it
+}
+
+// fault turns an error of the database into the domain's; nil stays nil.
+func (r reader) fault(what string, err error) error {
+	if r.failed != nil && *r.failed == nil && !errors.Is(err, sql.ErrNoRows) {
+		*r.failed = fault(r.engine, what, err)
+	}
+	return fault(r.engine, what, err)
+}
+
+// one reads one thing and turns it into the domain's.
+func one[K, Row, T any](ctx context.Context, r reader, what string, get func(context.Context, K) (Row, error), key K, to func(Row) T) (T, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	row, err := get(ctx, key)
+	if err != nil {
+		var none T
+		return none, r.fault(what, err)
+	}
+	return to(row), nil
+}
+
+// many reads a list of things.
+func many[K, Row, T any](ctx context.Context, r reader, what string, list func(context.Context, K) ([]Row, error), key K, to func(Row) T) ([]T, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	rows, err := list(ctx, key)
+	if err != nil {
+		return nil, r.fault(what, err)
+	}
+	things := make([]T, len(rows))
+	for i, row := range rows {
+		things[i] = to(row)
+	}
+	return things, nil
+}
+
+// atMost is a limit as the queries take it.
+func atMost(limit int) int32 { return int32(min(max(limit, 0), math.MaxInt32)) }
+
+func (r reader) Customer(ctx context.Context, id string) (resale.Customer, error) {
+	return one(ctx, r, "customer", r.q.Customer, id, customer)
+}
+
+func (r reader) CustomerByIdentifier(ctx context.Context, identifier string) (resale.Customer, error) {
+	return one(ctx, r, "customer", r.q.CustomerByIdentifier, identifier, customer)
+}
+
+// minSearch is how many characters the search index needs: it knows every three that follow each other.
+const minSearch = 3
+
+func (r reader) SearchCustomers(ctx context.Context, q string, limit int) ([]resale.Customer, error) {
+	whole := strings.TrimSpace(q)
+	q = resale.Fold(whole)
+	if utf8.RuneCountInString(q) < minSearch {
+		c, err := r.CustomerByIdentifier(ctx, whole)
+		if resale.CodeOf(err) == resale.CodeNotFound {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return []resale.Customer{c}, nil
+	}
+	// No way to quote a wildcard of LIKE is known to both indexes: _ takes any character, and the query drops what that lets in too much.
+	pattern := "%" + strings.Map(func(c rune) rune {
+		if c == '%' || c == '\\' {
+			return '_'
+		}
+		return c
+	}, q) + "%"
+	return many(ctx, r, "customers", r.q.SearchCustomers, queries.SearchCustomersParams{Pattern: pattern, Q: q, AtMost: atMost(limit)}, customer)
+}
+
+func (r reader) CustomerCount(ctx context.Context) (int64, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	n, err := r.q.CountCustomers(ctx)
+	return n, r.fault("customers", err)
+}
+
+func (r reader) Products(ctx context.Context) ([]resale.Product, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	rows, err := r.q.Products(ctx)
+	if err != nil {
+		return nil, r.fault("products", err)
+	}
+	offers, err := r.q.Offers(ctx)
+	if err != nil {
+		return nil, r.fault("offers", err)
+	}
+	of := map[string][]resale.Offer{}
+	for _, o := range offers {
+		of[o.ProductID] = append(of[o.ProductID], offer(o))
+	}
+	products := make([]resale.Product, len(rows))
+	for i, row := range rows {
+		products[i] = product(row.Product, row.Merchant)
+		products[i].Offers = of[row.Product.ID]
+	}
+	return products, nil
+}
+
+func (r reader) Product(ctx context.Context, id string) (resale.Product, error) {
+	p, err := one(ctx, r, "product", r.q.Product, id, func(row queries.ProductRow) resale.Product { return product(row.Product, row.Merchant) })
+	if err != nil {
+		return p, err
+	}
+	p.Offers, err = many(ctx, r, "offers", r.q.OffersOf, id, offer)
+	return p, err
+}
+
+func (r reader) Entitlement(ctx context.Context, id string) (resale.Entitlement, error) {
+	return one(ctx, r, "entitlement", r.q.Entitlement, id, entitlement)
+}
+
+func (r reader) EntitlementByRef(ctx context.Context, ref string) (resale.Entitlement, error) {
+	return one(ctx, r, "entitlement", r.q.EntitlementByRef, ref, entitlement)
+}
+
+// EntitlementByBangoID finds nothing for an empty id, which many entitlements have.
+func (r reader) EntitlementByBangoID(ctx context.Context, bangoID string) (resale.Entitlement, error) {
+	if bangoID == "" {
+		return resale.Entitlement{}, resale.NotFound("entitlement")
+	}
+	return one(ctx, r, "entitlement", r.q.EntitlementByBangoID, bangoID, entitlement)
+}
+
+func (r reader) EntitlementByFormToken(ctx context.Context, token string) (resale.Entitlement, error) {
+	return one(ctx, r, "entitlement", r.q.EntitlementByFormToken, token, entitlement)
+}
+
+func (r reader) EntitlementByNotifyToken(ctx context.Context, token string) (resale.Entitlement, error) {
+	return one(ctx, r, "entitlement", r.q.EntitlementByNotifyToken, token, entitlement)
+}
+
+func (r reader) EntitlementBySignupToken(ctx context.Context, token string) (resale.Entitlement, error) {
+	return one(ctx, r, "signup link", r.q.EntitlementBySignupToken, token, entitlement)
+}
+
+func (r reader) EntitlementsOf(ctx context.Context, customerID string, limit int) ([]resale.Entitlement, error) {
+	return many(ctx, r, "entitlements", r.q.EntitlementsOf, queries.EntitlementsOfParams{CustomerID: customerID, Limit: atMost(limit)}, entitlement)
+}
+
+func (r reader) ListEntitlements(ctx context.Context, f resale.EntitlementFilter) ([]resale.EntitlementRow, error) {
+	before, beforeID := int64(math.MaxInt64), ""
+	if f.After != nil {
+		before, beforeID = micros(f.After.Updated), f.After.ID
+	}
+	row := func(e queries.Entitlement, customer, merchant, product string) resale.EntitlementRow {
+		return resale.EntitlementRow{Entitlement: entitlement(e), CustomerName: customer, MerchantName: merchant, ProductName: product}
+	}
+	if f.Status == "" {
+		return many(ctx, r, "entitlements", r.q.ListEntitlements,
+			queries.ListEntitlementsParams{Limit: atMost(f.Limit), Before: before, BeforeID: beforeID},
+			func(l queries.ListEntitlementsRow) resale.EntitlementRow {
+				return row(l.Entitlement, l.CustomerName, l.MerchantName, l.ProductName)
+			})
+	}
+	return many(ctx, r, "entitlements", r.q.ListEntitlementsByStatus,
+		queries.ListEntitlementsByStatusParams{Limit: atMost(f.Limit), Status: string(f.Status), Before: before, BeforeID: beforeID},
+		func(l queries.ListEntitlementsByStatusRow) resale.EntitlementRow {
+			return row(l.Entitlement, l.CustomerName, l.MerchantName, l.ProductName)
+		})
+}
+
+func (r reader) StatusCounts(ctx context.Context) (map[resale.Status]int64, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	rows, err := r.q.StatusCounts(ctx)
+	if err != nil {
+		return nil, r.fault("status counts", err)
+	}
+	counts := make(map[resale.Status]int64, len(rows))
+	for _, row := range rows {
+		counts[resale.Status(row.Status)] = row.N
+	}
+	return counts, nil
+}
+
+func (r reader) Request(ctx context.Context, id string) (resale.Request, error) {
+	return one(ctx, r, "request", r.q.Request, id, request)
+}
+
+func (r reader) RequestsOf(ctx context.Context, entitlementID string, limit int) ([]resale.Request, error) {
+	return many(ctx, r, "requests", r.q.RequestsOf, queries.RequestsOfParams{EntitlementID: entitlementID, Limit: atMost(limit)}, request)
+}
+
+func (r reader) Events(ctx context.Context, entitlementID string, limit int) ([]resale.Event, error) {
+	return many(ctx, r, "events", r.q.Events, queries.EventsParams{EntitlementID: entitlementID, Limit: atMost(limit)}, event)
+}
+
+func (r reader) CustomerEvents(ctx context.Context, customerID string, limit int) ([]resale.Event, error) {
+	return many(ctx, r, "events", r.q.CustomerEvents, queries.CustomerEventsParams{CustomerID: customerID, Limit: atMost(limit)}, event)
+}
+
+func (r reader) Evidence(ctx context.Context, id string) (resale.Evidence, error) {
+	return one(ctx, r, "evidence", r.q.Evidence, id, evidence)
+}
+
+func (r reader) Notification(ctx context.Context, id string) (resale.Notification, error) {
+	return one(ctx, r, "notification", r.q.Notification, id, notification)
+}
+
+func (r reader) Notifications(ctx context.Context, limit int) ([]resale.Notification, error) {
+	return many(ctx, r, "notifications", r.q.Notifications, atMost(limit), notification)
+}
+
+func (r reader) StaffByEmail(ctx context.Context, email string) (resale.Staff, error) {
+	return one(ctx, r, "person", r.q.StaffByEmail, email, staff)
+}
+
+func (r reader) Staff(ctx context.Context, id string) (resale.Staff, error) {
+	return one(ctx, r, "person", r.q.Staff, id, staff)
+}
+
+func (r reader) Session(ctx context.Context, idHash []byte) (resale.Session, error) {
+	return one(ctx, r, "session", r.q.Session, idHash, session)
+}
+
+func (r reader) SetupLink(ctx context.Context, tokenHash []byte) (resale.SetupLink, error) {
+	return one(ctx, r, "set-up link", r.q.SetupLink, tokenHash, setupLink)
+}
+
+func (r reader) Setting(ctx context.Context, name string) (string, error) {
+	return one(ctx, r, "setting", r.q.Setting, name, func(value string) string { return value })
+}

@@ -1,0 +1,87 @@
+package db
+
+import (
+	"time"
+
+	"latchkey/db/queries"
+	"latchkey/resale"
+)
+
+// micros is how a time is stored: microseconds since 1970 in UTC, 0 for none.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// instant is the reverse of micros.
+func instant(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+func customer(c queries.Customer) resale.Customer {
+	return resale.Customer{ID: c.ID, Identifier: c.Identifier, Name: c.Name, Email: c.Email, Phone: c.Phone, Created: instant(c.Created)}
+}
+
+func product(p queries.Product, m queries.Merchant) resale.Product {
+	return resale.Product{ID: p.ID, Key: p.ProductKey, Name: p.Name, Merchant: resale.Merchant{ID: m.ID, Key: m.AccountKey, Name: m.Name}}
+}
+
+func offer(o queries.Offer) resale.Offer {
+	return resale.Offer{ID: o.ID, Key: o.OfferKey, Name: o.Name}
+}
+
+func entitlement(e queries.Entitlement) resale.Entitlement {
+	return resale.Entitlement{
+		ID: e.ID, Ref: e.Ref, CustomerID: e.CustomerID, ProductID: e.ProductID, OfferID: e.OfferID,
+		CustomerIdentifier: e.CustomerIdentifier, MerchantKey: e.MerchantKey, ProductKey: e.ProductKey, OfferKey: e.OfferKey,
+		Status: resale.Status(e.Status), BangoStatus: e.BangoStatus, BangoID: e.BangoID, Message: e.Message,
+		RegistrationURL: e.RegistrationUrl, ActivationCode: e.ActivationCode,
+		DateCreated: instant(e.DateCreated), DateActivated: instant(e.DateActivated), DateEnded: instant(e.DateEnded),
+		DateSuspended: instant(e.DateSuspended), DateResumed: instant(e.DateResumed), DateExpiry: instant(e.DateExpiry),
+		DateLastUpdated: instant(e.DateLastUpdated), NotifiedAt: instant(e.NotifiedAt), CheckedAt: instant(e.CheckedAt),
+		NotifyToken: e.NotifyToken, SignupToken: e.SignupToken, FormToken: e.FormToken, Opened: e.Opened, OpenedAt: instant(e.OpenedAt),
+		CreatedBy: e.CreatedBy, Created: instant(e.Created), Updated: instant(e.Updated),
+	}
+}
+
+func request(r queries.Request) resale.Request {
+	return resale.Request{ID: r.ID, EntitlementID: r.EntitlementID, Kind: resale.RequestKind(r.Kind), State: resale.RequestState(r.State),
+		Actor:    resale.Actor{Kind: resale.ActorKind(r.ActorKind), ID: r.ActorID, Name: r.ActorName},
+		Attempts: r.Attempts, NotBefore: instant(r.NotBefore), LeasedUntil: instant(r.LeasedUntil), Message: r.Message,
+		Created: instant(r.Created), Updated: instant(r.Updated)}
+}
+
+func event(e queries.Event) resale.Event {
+	return resale.Event{ID: e.ID, EntitlementID: e.EntitlementID, CustomerID: e.CustomerID, At: instant(e.At),
+		Actor: resale.Actor{Kind: resale.ActorKind(e.ActorKind), ID: e.ActorID, Name: e.ActorName}, Kind: resale.EventKind(e.Kind), Text: e.Text,
+		From: resale.Status(e.StatusFrom), To: resale.Status(e.StatusTo), EvidenceID: e.EvidenceID, NotificationID: e.NotificationID}
+}
+
+func evidence(e queries.Evidence) resale.Evidence {
+	return resale.Evidence{ID: e.ID, RequestID: e.RequestID, At: instant(e.At), Method: e.Method, Path: e.Path, Sent: e.Sent,
+		HTTPStatus: int(e.HttpStatus), Received: e.Received, Duration: time.Duration(e.Duration) * time.Microsecond, Error: e.Error}
+}
+
+func notification(n queries.Notification) resale.Notification {
+	return resale.Notification{ID: n.ID, Digest: n.Digest, Token: n.Token, EntitlementID: n.EntitlementID, Body: n.Body,
+		State: resale.NotificationState(n.State), Effect: resale.Effect(n.Effect), Reason: n.Reason, Copies: n.Copies,
+		Received: instant(n.Received), LastReceived: instant(n.LastReceived)}
+}
+
+func staff(s queries.Staff) resale.Staff {
+	return resale.Staff{ID: s.ID, Email: s.Email, Name: s.Name, Role: resale.Role(s.Role), PasswordHash: s.PasswordHash, Disabled: s.Disabled,
+		Created: instant(s.Created)}
+}
+
+func session(s queries.Session) resale.Session {
+	return resale.Session{IDHash: s.IDHash, StaffID: s.StaffID, Created: instant(s.Created), LastSeen: instant(s.LastSeen), Expires: instant(s.Expires)}
+}
+
+func setupLink(l queries.SetupLink) resale.SetupLink {
+	return resale.SetupLink{TokenHash: l.TokenHash, StaffID: l.StaffID, Expires: instant(l.Expires)}
+}
