@@ -1,6 +1,9 @@
 package resale
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // ActorKind says who did something.
 type ActorKind string
@@ -90,4 +93,11 @@ type Evidence struct {
 	Received   string // reply body, at most 64 KiB
 	Duration   time.Duration
 	Error      string // what went wrong, empty where Bango answered
+}
+
+// without returns e with a secret left out, which staff must not read in it.
+func (e Evidence) without(secret string) Evidence {
+	e.Sent, e.Received = strings.ReplaceAll(e.Sent, secret, "…"), strings.ReplaceAll(e.Received, secret, "…")
+	e.Error = strings.ReplaceAll(e.Error, secret, "…")
+	return e
 }

@@ -58,7 +58,7 @@ func (s *Service) ReceiveNotification(ctx context.Context, token string, body []
 
 // parked returns n with the reason why nothing could be done with it.
 func (n Notification) parked(why string) Notification {
-	n.State, n.Reason = NotificationParked, why
+	n.State, n.Effect, n.Reason = NotificationParked, "", why
 	return n
 }
 

@@ -1,9 +1,10 @@
-package resale
+package resale_test
 
 import (
 	"flag"
-	"os"
 	"testing"
+
+	"latchkey/db/dbtest"
 )
 
 // TestMain draws 20,000 lives for each property unless told otherwise: rapid's own 100 would miss rare orders.
@@ -14,5 +15,5 @@ func TestMain(m *testing.M) {
 	if !chosen {
 		flag.Set("rapid.checks", "20000")
 	}
-	os.Exit(m.Run())
+	dbtest.Main(m)
 }

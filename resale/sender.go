@@ -97,12 +97,16 @@ func (s *Sender) ask(ctx context.Context, r Request, e Entitlement) []Answer {
 	}
 	first := s.upstream.Create(ctx, r.ID, Order{CustomerIdentifier: e.CustomerIdentifier, MerchantKey: e.MerchantKey,
 		ProductKey: e.ProductKey, OfferKey: e.OfferKey, NotificationURL: s.service.notificationURL(e)})
-	open := first.Verdict == VerdictUnknown && r.Attempts > 1 || first.Verdict == VerdictExists
-	if !open {
+	repeated := r.Attempts > 1 // an earlier attempt may have been executed
+	switch {
+	case first.Verdict == VerdictExists, repeated && first.Verdict == VerdictUnknown, repeated && first.Verdict == VerdictRefused:
+	default:
 		return []Answer{first}
 	}
-	// The same request under the same identifier did not settle it: Bango's records may.
-	if found := s.find(ctx, e); found.Verdict == VerdictDone {
+	// The same request under the same identifier did not settle it: Bango's records may. A refusal after an attempt without an answer may
+	// even mean that it exists: Bango refuses a second one, should it have forgotten the identifier.
+	found := s.find(ctx, e)
+	if found.Verdict == VerdictDone || first.Verdict == VerdictRefused && found.Verdict != VerdictAbsent {
 		return []Answer{first, found}
 	}
 	return []Answer{first}

@@ -32,6 +32,7 @@ func (s *Service) settle(ctx context.Context, r Request, answers []Answer) error
 			if a.Evidence.At.IsZero() {
 				continue // nothing went over the wire
 			}
+			a.Evidence = a.Evidence.without(before.NotifyToken)
 			a.Evidence.ID, a.Evidence.RequestID = newID(), r.ID
 			event.EvidenceID = a.Evidence.ID
 			if err := tx.AddEvidence(ctx, a.Evidence); err != nil {

@@ -158,27 +158,38 @@ func (s *Service) StartSession(ctx context.Context, person Staff) (id string, er
 	})
 }
 
-// SessionStaff returns who is signed in by this session id; CodeNotFound where nobody is (any more).
+// SessionStaff returns who is signed in by this session id; CodeNotFound where nobody is (any more). It counts as a use of the session.
 func (s *Service) SessionStaff(ctx context.Context, id string) (Staff, error) {
-	session, err := s.store.Session(ctx, hashToken(id))
-	if err != nil {
-		return Staff{}, err
-	}
-	now := s.now()
-	if now.After(session.Expires) || now.After(session.LastSeen.Add(sessionIdle)) {
-		return Staff{}, NotFound("session")
-	}
-	person, err := s.store.Staff(ctx, session.StaffID)
-	if err != nil {
-		return Staff{}, err
-	}
-	if person.Disabled {
-		return Staff{}, NotFound("session")
-	}
-	if now.Sub(session.LastSeen) > sessionTouch {
+	person, session, err := s.session(ctx, id)
+	if now := s.now(); err == nil && now.Sub(session.LastSeen) > sessionTouch {
 		err = s.store.Write(ctx, func(ctx context.Context, tx Tx) error { return tx.TouchSession(ctx, session.IDHash, now) })
 	}
 	return person, err
+}
+
+// WatchSession is SessionStaff for a page that stays open, which is no use of the session.
+func (s *Service) WatchSession(ctx context.Context, id string) (Staff, error) {
+	person, _, err := s.session(ctx, id)
+	return person, err
+}
+
+func (s *Service) session(ctx context.Context, id string) (Staff, Session, error) {
+	session, err := s.store.Session(ctx, hashToken(id))
+	if err != nil {
+		return Staff{}, Session{}, err
+	}
+	now := s.now()
+	if now.After(session.Expires) || now.After(session.LastSeen.Add(sessionIdle)) {
+		return Staff{}, Session{}, NotFound("session")
+	}
+	person, err := s.store.Staff(ctx, session.StaffID)
+	if err != nil {
+		return Staff{}, Session{}, err
+	}
+	if person.Disabled {
+		return Staff{}, Session{}, NotFound("session")
+	}
+	return person, session, nil
 }
 
 // EndSession signs a session out. It is no error if there is none.

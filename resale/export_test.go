@@ -1,0 +1,23 @@
+package resale
+
+import "context"
+
+// Step makes one attempt at the request that is due the longest, and reports false where nothing is due.
+func (s *Sender) Step(ctx context.Context) (bool, error) {
+	now := s.service.now()
+	r, ok, _, err := s.service.store.LeaseRequest(ctx, now, now.Add(s.lease))
+	if ok {
+		s.attempt(ctx, r)
+	}
+	return ok, err
+}
+
+// Take leases a request and leaves it at that, as a sender that dies does.
+func (s *Sender) Take(ctx context.Context) (bool, error) {
+	now := s.service.now()
+	_, ok, _, err := s.service.store.LeaseRequest(ctx, now, now.Add(s.lease))
+	return ok, err
+}
+
+// NotificationToken is the last part of the address that Bango posts an entitlement's notifications to.
+func NotificationToken(e Entitlement) string { return e.NotifyToken }
