@@ -1,0 +1,205 @@
+package handlers
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"latchkey/resale"
+	"latchkey/views"
+)
+
+const (
+	// awaitBango is how long whoever asks for an entitlement is kept for Bango's word; the page shows it later just as well.
+	awaitBango = 4 * time.Second
+
+	pageSize    = 50 // lines of a list
+	maxRequests = 50 // that an entitlement's page shows
+)
+
+func (a *App) listEntitlements(c *fiber.Ctx) error {
+	ctx := c.UserContext()
+	status, err := query(c, "status")
+	if err != nil {
+		return err
+	}
+	if _, known := resale.ParseStatus(status); status != "" && !known {
+		return resale.Invalid("status", "%q is not a status.", status)
+	}
+	after, err := parsePosition(c.Query("after"))
+	if err != nil {
+		return err
+	}
+	page := views.EntitlementsPage{Frame: a.frame(c), Status: resale.Status(status), First: after == nil}
+	// One more than is shown tells whether there is a next page.
+	page.Rows, err = a.store.ListEntitlements(ctx, resale.EntitlementFilter{Status: page.Status, After: after, Limit: pageSize + 1})
+	if err != nil {
+		return err
+	}
+	if len(page.Rows) > pageSize {
+		page.Rows = page.Rows[:pageSize]
+		page.Next = formatPosition(page.Rows[pageSize-1].Entitlement)
+	}
+	if page.Counts, err = a.store.StatusCounts(ctx); err != nil {
+		return err
+	}
+	return a.show(c, views.Entitlements(page))
+}
+
+// formatPosition writes where a page of the list ends, for the address of the next: microseconds and id.
+func formatPosition(e resale.Entitlement) string {
+	return strconv.FormatInt(e.Updated.UnixMicro(), 10) + "-" + e.ID
+}
+
+// parsePosition reads what formatPosition wrote; nil for "".
+func parsePosition(s string) (*resale.ListPosition, error) {
+	if s == "" {
+		return nil, nil
+	}
+	micros, id, _ := strings.Cut(s, "-")
+	n, err := strconv.ParseInt(micros, 10, 64)
+	if err != nil || n <= 0 || !isID(id) {
+		return nil, resale.Invalid("after", "No page of the list has this address. Start at its first page.")
+	}
+	return &resale.ListPosition{Updated: time.UnixMicro(n).UTC(), ID: id}, nil
+}
+
+// newEntitlement is the form; its token makes sure that it counts once.
+func (a *App) newEntitlement(c *fiber.Ctx) error {
+	page, err := a.newEntitlementPage(c, c.Query("customer"))
+	if err != nil {
+		return err
+	}
+	page.FormToken = resale.NewFormToken()
+	return a.show(c, views.NewEntitlement(page))
+}
+
+func (a *App) newEntitlementPage(c *fiber.Ctx, customerID string) (views.NewEntitlementPage, error) {
+	ctx := c.UserContext()
+	page := views.NewEntitlementPage{Frame: a.frame(c)}
+	if !isID(customerID) {
+		return page, resale.NotFound("customer")
+	}
+	var err error
+	if page.Customer, err = a.store.Customer(ctx, customerID); err != nil {
+		return page, err
+	}
+	if page.Products, err = a.store.Products(ctx); err != nil {
+		return page, err
+	}
+	services, err := a.servicesOf(ctx, customerID)
+	for _, s := range services {
+		if s.Entitlement.Status.Live() {
+			page.Existing = append(page.Existing, s)
+		}
+	}
+	return page, err
+}
+
+func (a *App) createEntitlement(c *fiber.Ctx) error {
+	form := readForm(c)
+	in := resale.NewEntitlement{CustomerID: form.text("customer"), ProductID: form.text("product"), OfferID: form.text("offer"),
+		FormToken: form.text("form_token")}
+	if form.err != nil {
+		return form.err
+	}
+	// One list of choices without JavaScript: a product and its offer in one value.
+	if product, offer, both := strings.Cut(in.ProductID, ":"); both && in.OfferID == "" {
+		in.ProductID, in.OfferID = product, offer
+	}
+	e, err := a.service.CreateEntitlement(c.UserContext(), resale.StaffActor(who(c)), in)
+	if fault := faultOf(err); fault != nil {
+		page, err := a.newEntitlementPage(c, in.CustomerID)
+		if err != nil {
+			return err
+		}
+		page.Fault, page.ProductID, page.OfferID, page.FormToken = fault, in.ProductID, in.OfferID, in.FormToken
+		if fault.Field == "form_token" {
+			page.FormToken = resale.NewFormToken()
+		}
+		return a.render(c, statusOf[fault.Code], views.NewEntitlement(page))
+	}
+	if err != nil {
+		return err
+	}
+	// It is stored, so whatever comes of the wait, its page is where things stand.
+	if _, err := a.service.Await(c.UserContext(), e.ID, awaitBango); err != nil {
+		a.log.Warn("Bango's word on a new entitlement could not be waited for", "ref", e.Ref, "err", err)
+	}
+	return seeOther(c, "/entitlements/"+e.Ref)
+}
+
+// entitlement returns the one whose ref the address carries, in any way of writing it.
+func (a *App) entitlement(c *fiber.Ctx) (resale.Entitlement, error) {
+	ref, ok := resale.ParseRef(strings.ReplaceAll(c.Params("ref"), "%20", " "))
+	if !ok {
+		return resale.Entitlement{}, resale.NotFound("entitlement")
+	}
+	return a.store.EntitlementByRef(c.UserContext(), ref)
+}
+
+func (a *App) showEntitlement(c *fiber.Ctx) error {
+	ctx := c.UserContext()
+	e, err := a.entitlement(c)
+	if err != nil {
+		return err
+	}
+	if c.Params("ref") != e.Ref {
+		return seeOther(c, "/entitlements/"+e.Ref)
+	}
+	page := views.EntitlementPage{Frame: a.frame(c), Entitlement: e, SignupLink: a.service.SignupLink(e)}
+	if page.Customer, err = a.store.Customer(ctx, e.CustomerID); err != nil {
+		return err
+	}
+	if page.Product, err = a.store.Product(ctx, e.ProductID); err != nil {
+		return err
+	}
+	for _, o := range page.Product.Offers {
+		if o.ID == e.OfferID {
+			page.Offer = o
+		}
+	}
+	if page.Requests, err = a.store.RequestsOf(ctx, e.ID, maxRequests); err != nil {
+		return err
+	}
+	if page.Events, err = a.store.Events(ctx, e.ID, maxEvents); err != nil {
+		return err
+	}
+	return a.show(c, views.Entitlement(page))
+}
+
+func (a *App) checkEntitlement(c *fiber.Ctx) error {
+	e, err := a.entitlement(c)
+	if err != nil {
+		return err
+	}
+	if _, err := a.service.Check(c.UserContext(), resale.StaffActor(who(c)), e.Ref); err != nil {
+		return err
+	}
+	return seeOther(c, "/entitlements/"+e.Ref)
+}
+
+// showEvidence shows an attempt at one of the entitlement's own requests; under the address of another there is no such thing.
+func (a *App) showEvidence(c *fiber.Ctx) error {
+	e, err := a.entitlement(c)
+	if err != nil {
+		return err
+	}
+	id, err := pathID(c, "evidence")
+	if err != nil {
+		return err
+	}
+	page := views.EvidencePage{Frame: a.frame(c), Ref: e.Ref}
+	if page.Evidence, err = a.store.Evidence(c.UserContext(), id); err != nil {
+		return err
+	}
+	if page.Request, err = a.store.Request(c.UserContext(), page.Evidence.RequestID); err != nil {
+		return err
+	}
+	if page.Request.EntitlementID != e.ID {
+		return resale.NotFound("evidence")
+	}
+	return a.show(c, views.Evidence(page))
+}

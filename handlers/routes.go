@@ -1,0 +1,126 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/gofiber/fiber/v2"
+
+	"latchkey/resale"
+)
+
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+)
+
+// guard says who may use a route.
+type guard string
+
+const (
+	anybody guard = "anybody" // signed in or not
+	holder  guard = "holder"  // who has the token that the address carries
+	bango   guard = "bango"   // who has the webhook's credentials; the only ones who may post from another site
+	byTopic guard = "topic"   // as the topic asks for
+
+	viewer = guard(resale.Viewer) // staff of this role or a higher one
+	agent  = guard(resale.Agent)
+)
+
+// route is a line of the table. A GET changes nothing.
+type route struct {
+	method, path string
+	guard        guard
+	handle       fiber.Handler
+}
+
+// routes is every address of the portal; nothing else is registered. The first line that matches answers.
+func (a *App) routes() []route {
+	return []route{
+		{get, "/login", anybody, a.signInForm},
+		{post, "/login", anybody, a.signIn},
+		{post, "/logout", anybody, a.signOut},
+		{get, "/setup/:token", holder, a.setupForm},
+		{post, "/setup/:token", holder, a.setup},
+
+		{get, "/", viewer, a.home},
+		{get, "/search", viewer, a.search},
+		{get, "/customers", viewer, a.listCustomers},
+		{post, "/customers", agent, a.addCustomer},
+		{get, "/customers/:id", viewer, a.showCustomer},
+		{get, "/catalogue", viewer, a.showCatalogue},
+		{get, "/entitlements", viewer, a.listEntitlements},
+		{post, "/entitlements", agent, a.createEntitlement},
+		{get, "/entitlements/new", agent, a.newEntitlement},
+		{get, "/entitlements/:ref", viewer, a.showEntitlement},
+		{post, "/entitlements/:ref/check", viewer, a.checkEntitlement},
+		{get, "/entitlements/:ref/evidence/:id", viewer, a.showEvidence},
+		{get, "/notifications", viewer, a.listNotifications},
+		{get, "/notifications/:id", viewer, a.showNotification},
+
+		{get, "/s/:token", holder, a.showSignup},
+		{post, "/s/:token", holder, a.continueSignup},
+		{post, webhookPath + ":token", bango, a.receiveNotification},
+		{get, "/live", byTopic, a.live},
+
+		{get, "/static/:name", anybody, a.static},
+		{get, "/healthz", anybody, a.healthy},
+		{get, "/readyz", anybody, a.isReady},
+	}
+}
+
+// webhookPath and the entitlement's token are where Bango posts to.
+const webhookPath = "/webhooks/bango/"
+
+// serve is what happens around each handler of the table.
+func (a *App) serve(r route) fiber.Handler {
+	return func(c *fiber.Ctx) (err error) {
+		c.Locals(keyRoute, r)
+		ctx, cancel := context.WithTimeout(c.UserContext(), requestTime)
+		defer cancel()
+		c.SetUserContext(ctx)
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		if err := a.admit(c, r); err != nil {
+			return err
+		}
+		return r.handle(c)
+	}
+}
+
+// admit returns nil where the guard lets the request in.
+func (a *App) admit(c *fiber.Ctx, r route) error {
+	if r.guard == bango {
+		return a.admitCaller(c)
+	}
+	if err := a.foreign.Check(standardRequest(c)); err != nil {
+		return &refusal{status: http.StatusForbidden,
+			message: "This form was sent from another site, so nothing was done. If you meant it, open the page here and send it again."}
+	}
+	if len(c.Request().Body()) > maxBody {
+		return errTooLarge
+	}
+	if r.guard == holder {
+		return nil
+	}
+	if err := a.recogniseStaff(c); err != nil {
+		return err
+	}
+	if r.guard == anybody || r.guard == byTopic {
+		return nil
+	}
+	person := who(c)
+	if person.ID == "" {
+		return errSignedOut
+	}
+	if least := resale.Role(r.guard); !person.Role.AtLeast(least) {
+		return &resale.Error{Code: resale.CodeForbidden,
+			Message: fmt.Sprintf("Your role, %s, does not allow this. Ask someone who is %s or more.", person.Role, least)}
+	}
+	return nil
+}
