@@ -1,0 +1,226 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"latchkey/resale"
+)
+
+// storeFlags are the settings of every command that opens the database.
+type storeFlags struct {
+	Database string `env:"LATCHKEY_DATABASE" default:"latchkey.db" placeholder:"FILE|postgres://…" help:"Where everything is kept: a SQLite file, or a PostgreSQL address."`
+}
+
+// addressFlags are the settings that say where the portal is.
+type addressFlags struct {
+	Listen    string `env:"LATCHKEY_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to serve on."`
+	PublicURL string `env:"LATCHKEY_PUBLIC_URL" placeholder:"URL" help:"How Bango and end users reach the portal. Default: http:// and the address to serve on."`
+}
+
+// publicURL returns the portal's address without a slash at the end.
+func (f addressFlags) publicURL() (string, error) {
+	_, port, err := net.SplitHostPort(f.Listen)
+	if _, badPort := strconv.ParseUint(port, 10, 16); err != nil || badPort != nil {
+		return "", fmt.Errorf("LATCHKEY_LISTEN is %q; expected HOST:PORT, like 127.0.0.1:8080", f.Listen)
+	}
+	raw := strings.TrimSuffix(cmp.Or(f.PublicURL, "http://"+f.Listen), "/")
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return "", fmt.Errorf("LATCHKEY_PUBLIC_URL is %q; expected http:// or https:// and a host, without a path", f.PublicURL)
+	}
+	return raw, nil
+}
+
+// portalFlags are the settings of the portal. Secrets have no flag of their own, since every user of a machine can read the flags of
+// its processes: they come from the environment or from a file.
+type portalFlags struct {
+	storeFlags
+	addressFlags
+	Reseller      string `name:"reseller-name" env:"LATCHKEY_RESELLER_NAME" placeholder:"NAME" help:"Who sells, as end users know them; shown on the signup page."`
+	RedirectHosts string `env:"LATCHKEY_REDIRECT_HOSTS" placeholder:"HOST,…" help:"Hosts that a signup link may lead to, *.example.com allowed. Default: any https host."`
+
+	BangoURL     string `env:"LATCHKEY_BANGO_URL" default:"https://resale.api.bango.net/v1" placeholder:"URL" help:"The Resale API, version included."`
+	BangoTimeout string `env:"LATCHKEY_BANGO_TIMEOUT" default:"10s" placeholder:"DURATION" help:"For one call to Bango, 100ms to 2m."`
+
+	SessionKeyFile      string `env:"LATCHKEY_SESSION_KEY_FILE" placeholder:"FILE" help:"Signs the session cookie. Default: made at first start and kept in the database."`
+	BangoUsernameFile   string `env:"LATCHKEY_BANGO_USERNAME_FILE" placeholder:"FILE" help:"User name at Bango; or LATCHKEY_BANGO_USERNAME."`
+	BangoPasswordFile   string `env:"LATCHKEY_BANGO_PASSWORD_FILE" placeholder:"FILE" help:"Password at Bango; or LATCHKEY_BANGO_PASSWORD."`
+	WebhookKeyFile      string `env:"LATCHKEY_WEBHOOK_KEY_FILE" placeholder:"FILE" help:"Keys that Bango may present with a notification, comma-separated; or LATCHKEY_WEBHOOK_KEY."`
+	WebhookUsernameFile string `env:"LATCHKEY_WEBHOOK_USERNAME_FILE" placeholder:"FILE" help:"User name that Bango may present with a notification; or LATCHKEY_WEBHOOK_USERNAME."`
+	WebhookPasswordFile string `env:"LATCHKEY_WEBHOOK_PASSWORD_FILE" placeholder:"FILE" help:"Password that goes with it; or LATCHKEY_WEBHOOK_PASSWORD."`
+}
+
+// settings are the portal's settings, checked.
+type settings struct {
+	database  string
+	listen    string
+	publicURL string
+	reseller  string // who sells, as end users know them; empty where nobody said
+	links     resale.LinkRules
+
+	bangoURL      string
+	bangoUsername string
+	bangoPassword string
+	bangoTimeout  time.Duration
+
+	sessionKey      string // empty: the one in the database
+	webhookKeys     []string
+	webhookUsername string
+	webhookPassword string
+}
+
+// settings checks the flags and reads the secrets. An error names the setting and what was expected, and never a secret.
+func (f portalFlags) settings() (settings, error) {
+	publicURL, err := f.publicURL()
+	s := settings{database: f.Database, listen: f.Listen, publicURL: publicURL, reseller: strings.TrimSpace(f.Reseller)}
+	err = cmp.Or(
+		err,
+		checkName("LATCHKEY_RESELLER_NAME", s.reseller),
+		s.setBango(f),
+		s.setWebhook(f),
+		s.setLinks(f.RedirectHosts),
+		s.setSessionKey(f.SessionKeyFile),
+	)
+	return s, err
+}
+
+// maxResellerName bounds a name that is shown on a phone, in bytes.
+const maxResellerName = 80
+
+func checkName(setting, name string) error {
+	if len(name) > maxResellerName || strings.ContainsFunc(name, unicode.IsControl) {
+		return fmt.Errorf("%s is not usable; expected a name of at most %d bytes on one line", setting, maxResellerName)
+	}
+	return nil
+}
+
+func (s *settings) setBango(f portalFlags) (err error) {
+	if s.bangoURL, err = checkURL("LATCHKEY_BANGO_URL", f.BangoURL); err != nil {
+		return err
+	}
+	s.bangoTimeout, err = time.ParseDuration(f.BangoTimeout)
+	if err != nil || s.bangoTimeout < 100*time.Millisecond || s.bangoTimeout > 2*time.Minute {
+		return fmt.Errorf("LATCHKEY_BANGO_TIMEOUT is %q; expected a duration from 100ms to 2m, like 10s", f.BangoTimeout)
+	}
+	if s.bangoUsername, err = secret("LATCHKEY_BANGO_USERNAME", f.BangoUsernameFile); err != nil {
+		return err
+	}
+	if s.bangoPassword, err = secret("LATCHKEY_BANGO_PASSWORD", f.BangoPasswordFile); err != nil {
+		return err
+	}
+	var missing []string
+	if s.bangoUsername == "" {
+		missing = append(missing, "LATCHKEY_BANGO_USERNAME")
+	}
+	if s.bangoPassword == "" {
+		missing = append(missing, "LATCHKEY_BANGO_PASSWORD")
+	}
+	if missing != nil {
+		return fmt.Errorf("%s is not set; Bango gives it to its resellers. To try Latchkey without it, run: latchkey demo", strings.Join(missing, " and "))
+	}
+	return nil
+}
+
+// checkURL accepts https anywhere and plain http to this machine alone, where a sandbox may run.
+func checkURL(name, raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u)) {
+		return "", fmt.Errorf("%s is not usable; expected an https address without a user name in it (http only to this machine)", name)
+	}
+	return strings.TrimSuffix(raw, "/"), nil
+}
+
+func loopback(u *url.URL) bool { return isLoopback(u.Hostname()) }
+
+// isLoopback reports whether a host name or address is this machine's own.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (s *settings) setWebhook(f portalFlags) error {
+	keys, err := secret("LATCHKEY_WEBHOOK_KEY", f.WebhookKeyFile)
+	if err != nil {
+		return err
+	}
+	for key := range strings.SplitSeq(keys, ",") {
+		if key = strings.TrimSpace(key); key != "" {
+			s.webhookKeys = append(s.webhookKeys, key)
+		}
+	}
+	if s.webhookUsername, err = secret("LATCHKEY_WEBHOOK_USERNAME", f.WebhookUsernameFile); err != nil {
+		return err
+	}
+	if s.webhookPassword, err = secret("LATCHKEY_WEBHOOK_PASSWORD", f.WebhookPasswordFile); err != nil {
+		return err
+	}
+	if (s.webhookUsername == "") != (s.webhookPassword == "") {
+		return errors.New("LATCHKEY_WEBHOOK_USERNAME and LATCHKEY_WEBHOOK_PASSWORD go together; one of them is missing")
+	}
+	return nil
+}
+
+func (s *settings) setLinks(hosts string) (err error) {
+	if s.links.Hosts, err = resale.ParseLinkHosts(hosts); err != nil {
+		return fmt.Errorf("LATCHKEY_REDIRECT_HOSTS: %w", err)
+	}
+	// Only a sandbox on this machine may send end users to pages on this machine.
+	u, err := url.Parse(s.bangoURL)
+	s.links.AllowLoopback = err == nil && loopback(u)
+	return nil
+}
+
+func (s *settings) setSessionKey(file string) (err error) {
+	s.sessionKey, err = secret("LATCHKEY_SESSION_KEY", file)
+	if err == nil && s.sessionKey != "" && len(s.sessionKey) < 32 {
+		return errors.New("LATCHKEY_SESSION_KEY is too short; expected at least 32 random characters")
+	}
+	return err
+}
+
+// secret returns the secret of that name from the environment, or from the file where one is named. Both is a mistake.
+func secret(name, file string) (string, error) {
+	value := os.Getenv(name)
+	if file == "" {
+		return value, nil
+	}
+	if value != "" {
+		return "", fmt.Errorf("%s and %s_FILE are both set; choose one", name, name)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE cannot be read: %w", name, err)
+	}
+	return strings.TrimRight(string(content), "\r\n"), nil
+}
+
+// knownSettings are the environment variables that mean something to the portal.
+var knownSettings = []string{
+	"LATCHKEY_LISTEN", "LATCHKEY_PUBLIC_URL", "LATCHKEY_DATABASE", "LATCHKEY_RESELLER_NAME", "LATCHKEY_REDIRECT_HOSTS",
+	"LATCHKEY_SESSION_KEY", "LATCHKEY_SESSION_KEY_FILE",
+	"LATCHKEY_BANGO_URL", "LATCHKEY_BANGO_TIMEOUT",
+	"LATCHKEY_BANGO_USERNAME", "LATCHKEY_BANGO_USERNAME_FILE", "LATCHKEY_BANGO_PASSWORD", "LATCHKEY_BANGO_PASSWORD_FILE",
+	"LATCHKEY_WEBHOOK_KEY", "LATCHKEY_WEBHOOK_KEY_FILE",
+	"LATCHKEY_WEBHOOK_USERNAME", "LATCHKEY_WEBHOOK_USERNAME_FILE", "LATCHKEY_WEBHOOK_PASSWORD", "LATCHKEY_WEBHOOK_PASSWORD_FILE",
+}
+
+// checkEnvironment finds a misspelt setting, which would otherwise be passed over in silence. The tests' own variables are let through.
+func checkEnvironment(environ []string) error {
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, "LATCHKEY_") && !strings.HasPrefix(name, "LATCHKEY_TEST_") && !slices.Contains(knownSettings, name) {
+			return fmt.Errorf("%s is not a setting; `latchkey serve --help` lists them", name)
+		}
+	}
+	return nil
+}
