@@ -162,7 +162,10 @@ func (s *Service) StartSession(ctx context.Context, person Staff) (id string, er
 func (s *Service) SessionStaff(ctx context.Context, id string) (Staff, error) {
 	person, session, err := s.session(ctx, id)
 	if now := s.now(); err == nil && now.Sub(session.LastSeen) > sessionTouch {
-		err = s.store.Write(ctx, func(ctx context.Context, tx Tx) error { return tx.TouchSession(ctx, session.IDHash, now) })
+		touched := s.store.Write(ctx, func(ctx context.Context, tx Tx) error { return tx.TouchSession(ctx, session.IDHash, now) })
+		if touched != nil { // pages stay readable while nothing can be stored
+			s.log.Warn("the use of a session could not be stored", "err", touched)
+		}
 	}
 	return person, err
 }

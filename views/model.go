@@ -46,8 +46,7 @@ type HomePage struct {
 // SearchPage is what the one box found; a single find is not shown but opened.
 type SearchPage struct {
 	Frame
-	Customers    []resale.Customer
-	Entitlements []resale.EntitlementRow
+	Customers []resale.Customer
 }
 
 // CustomersPage lists customers and has the form that adds one.

@@ -218,7 +218,7 @@ func listAddress(s resale.Status, after string) string {
 }
 
 func searchTitle(p SearchPage) string {
-	n := int64(len(p.Customers) + len(p.Entitlements))
+	n := int64(len(p.Customers))
 	if p.Query == "" {
 		return "Find anything"
 	}
