@@ -22,7 +22,8 @@ type engine interface {
 	queries(ctx context.Context, pool *sql.DB) (*queries.Queries, error)
 	// within returns queries of the writer's pool as part of a transaction.
 	within(q *queries.Queries, t *sql.Tx) *queries.Queries
-	// provider returns the migrations, on a pool that end closes. Of several processes only one at a time migrates.
+	// provider returns the migrations, on a pool that end closes. Several processes may run them at once: on PostgreSQL one waits for the other,
+	// on SQLite each migration goes to one of them.
 	provider(ctx context.Context) (p *goose.Provider, end func() error, err error)
 	// name is what to call the database in a sentence; never with a password.
 	name() string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -30,16 +31,30 @@ func Migrate(ctx context.Context, database string) error {
 			return err
 		}
 	}
-	for deadline := time.Now().Add(migrateTime); ; time.Sleep(rand.N(100 * time.Millisecond)) {
+	for began, try := time.Now(), 1; ; try++ {
 		err := migrate(ctx, e)
-		if err == nil || !e.busy(err) || ctx.Err() != nil {
+		switch {
+		case err == nil || ctx.Err() != nil:
 			return err
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%w. Another program uses it; stop that first", err)
+		case e.busy(err):
+			if time.Since(began) > migrateTime {
+				return fmt.Errorf("%w. Another program uses it; stop that first", err)
+			}
+			time.Sleep(rand.N(100 * time.Millisecond))
+		case !errors.As(err, new(unfinished)) || try > migrations:
+			return err
 		}
 	}
 }
+
+// unfinished is the failure of a migration. Where several processes migrate a SQLite file at once, the slower ones meet tables that the faster
+// one has just made. Each migration is a transaction, so that whoever fails for that finds one more done when it looks again.
+type unfinished struct{ error }
+
+func (u unfinished) Unwrap() error { return u.error }
+
+// migrations is how often a process may be the slower one: for each migration, and for goose's own table.
+const migrations = newestSchema + 1
 
 // migrate looks first what there is, so that a database that is current and in use is left alone.
 func migrate(ctx context.Context, e engine) error {
@@ -66,7 +81,7 @@ func migrate(ctx context.Context, e engine) error {
 		return fmt.Errorf("the database %s cannot be prepared: let a superuser of PostgreSQL run CREATE EXTENSION pg_trgm in it (package "+
 			"postgresql-contrib), and own it or have CREATE on its schema: %w", e.name(), err)
 	}
-	return fmt.Errorf("the database %s cannot be brought to the newest schema: %w", e.name(), err)
+	return unfinished{fmt.Errorf("the database %s cannot be brought to the newest schema: %w", e.name(), err)}
 }
 
 // newestSchema is the version of the last migration.

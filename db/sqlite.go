@@ -101,10 +101,8 @@ func (s sqlite) unusable(err error) error {
 	return fmt.Errorf("the database file %s cannot be used: %w", s.file, err)
 }
 
-// provider takes the whole file for itself, which is how one process migrates at a time, and none beside a portal that runs. It hardly waits:
-// two that both want the whole file would wait for each other.
 func (s sqlite) provider(context.Context) (*goose.Provider, func() error, error) {
-	pool, err := s.writer(20*time.Millisecond, "locking_mode(EXCLUSIVE)") // before anything is read
+	pool, err := s.writer(sqliteWait)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -186,7 +186,8 @@ func done(e *entitlement) answer {
 
 // actionRequired is the reply that sends the end user to the merchant. src: resale/entitlements/create
 func actionRequired(e *entitlement, url string) answer {
-	return answer{http.StatusAccepted, toJSON(entitlementReply{envelope{codeActionRequired, messageAction}, &parameters{actionNavigate, url}, e.record()})}
+	reply := entitlementReply{envelope{codeActionRequired, messageAction}, &parameters{actionNavigate, url}, e.record()}
+	return answer{http.StatusAccepted, toJSON(reply)}
 }
 
 // read answers with one record. src: resale/entitlements/read

@@ -52,7 +52,8 @@ func TestANotificationToTheByte(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	// What was told is what is read.
-	if _, answer := r.call("GET", "/v1/entitlement/"+e.ID, ""); !strings.Contains(answer, `"status":"ACTIVE"`) || !strings.Contains(answer, `"dateActivated":"2021-03-01T09:01:30Z"`) {
+	_, answer := r.call("GET", "/v1/entitlement/"+e.ID, "")
+	if !strings.Contains(answer, `"status":"ACTIVE","dateCreated":"2021-03-01T09:00:00Z","dateActivated":"2021-03-01T09:01:30Z"`) {
 		t.Errorf("read %s", answer)
 	}
 }
@@ -67,7 +68,8 @@ func TestADeclineIsNotifiedAsTheEnd(t *testing.T) {
 	if len(all) != 1 {
 		t.Fatalf("%d notifications", len(all))
 	}
-	for _, want := range []string{`"status":"CANCELLED"`, `"dateActivated":null`, `"dateEnded":"2021-03-01T09:01:00Z"`, `"notificationReason":"TERMINATION_SUCCESS"`} {
+	for _, want := range []string{`"status":"CANCELLED"`, `"dateActivated":null`,
+		`"dateEnded":"2021-03-01T09:01:00Z"`, `"notificationReason":"TERMINATION_SUCCESS"`} {
 		if !strings.Contains(all[0].body, want) {
 			t.Errorf("without %s: %s", want, all[0].body)
 		}
@@ -193,7 +195,8 @@ func TestNotifiedKeepsTheAddressToItself(t *testing.T) {
 }
 
 func TestRetryWait(t *testing.T) {
-	for failed, want := range map[int]time.Duration{1: 500 * time.Millisecond, 2: time.Second, 3: 2 * time.Second, 6: 16 * time.Second, 7: 30 * time.Second, 9: 30 * time.Second} {
+	for failed, want := range map[int]time.Duration{1: 500 * time.Millisecond, 2: time.Second, 3: 2 * time.Second, 6: 16 * time.Second,
+		7: 30 * time.Second, 9: 30 * time.Second} {
 		if got := retryWait(500*time.Millisecond, failed); got != want {
 			t.Errorf("after %d failed attempts: %s, want %s", failed, got, want)
 		}

@@ -45,7 +45,8 @@ func (s *Sandbox) pages(mux *http.ServeMux) {
 	mux.Handle("POST /merchant/{merchant}/register/{token}", crossSite.Handler(http.HandlerFunc(s.chosen)))
 	mux.HandleFunc("GET /merchant/{merchant}/done/{token}", s.donePage)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		show(w, http.StatusNotFound, "sorry.html", sorry{"There is no such page", "The sandbox has a start page, its merchants’ pages, and the API below /v1."})
+		show(w, http.StatusNotFound, "sorry.html", sorry{"There is no such page",
+			"The sandbox has a start page, its merchants’ pages, and the API below /v1."})
 	})
 }
 
@@ -120,7 +121,8 @@ func (s *Sandbox) chosen(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		show(w, http.StatusNotFound, "sorry.html", linkNotValid)
 	case !choice.valid():
-		show(w, http.StatusBadRequest, "sorry.html", sorry{"That was not one of the choices", "Nothing was done. Go back, and use one of the buttons."})
+		show(w, http.StatusBadRequest, "sorry.html", sorry{"That was not one of the choices",
+			"Nothing was done. Go back, and use one of the buttons."})
 	default:
 		http.Redirect(w, r, donePath(e.request.merchantAccountKey, r.PathValue("token")), http.StatusSeeOther)
 	}

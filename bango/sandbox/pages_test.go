@@ -18,7 +18,8 @@ func (r *rig) page(address string) (int, string) {
 	}
 	status, header, body := r.send(req)
 	for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "same-origin",
-		"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"} {
+		"Content-Type":            "text/html; charset=utf-8",
+		"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"} {
 		if header.Get(name) != want {
 			r.t.Errorf("%s: %s is %q", address, name, header.Get(name))
 		}

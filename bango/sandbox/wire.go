@@ -210,7 +210,8 @@ func parseCreate(raw []byte) (c createRequest, problem string) {
 	c.extensionData = f.custom("extensionData")
 	c.extraInformation = f.custom("extraInformation")
 
-	if u, err := url.Parse(c.notificationURL); c.notificationURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
+	u, err := url.Parse(c.notificationURL)
+	if c.notificationURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
 		f.invalid("notificationUrl")
 	}
 	if expiry != "" {
