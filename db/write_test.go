@@ -54,7 +54,7 @@ func TestWritesTogetherShareACommitAndFailAlone(t *testing.T) {
 		}
 		release()
 		all.Wait()
-		if commits, _ := d.log.count(); commits-before > 6 {
+		if commits, _ := d.log.count(); commits-before > writes/3 { // how many share one depends on how long each takes; alone it is 1 or 2
 			d.Errorf("%d writes took %d commits", writes, commits-before)
 		}
 		want := map[string]bool{}
