@@ -222,6 +222,9 @@ func (t *tab) screenshot(step string) {
 // everyLook takes pictures of what the tab shows, on a desk and on a phone, light and dark.
 func (t *tab) everyLook(step string) {
 	t.t.Helper()
+	if testing.Short() {
+		return
+	}
 	for _, width := range []int64{1280, 390} {
 		for _, scheme := range []string{"light", "dark"} {
 			t.do("look", chromedp.EmulateViewport(width, 844), colours(scheme))
