@@ -45,11 +45,19 @@ type Wire struct {
 	CreatePath string // src: resale/api-ref/entitlement/post
 	ReadPath   string // src: resale/entitlements/read; the version in front is inferred
 	ReportPath string // src: resale/entitlements/report; the version in front is inferred
+	UpdatePath string // inferred: src: resale/entitlements/update says only that the id is in the body, not in the path
+	CancelPath string // inferred from the form of resale/api-ref/entitlement/reactivate/post
+	RevokePath string // inferred likewise
+
+	Suspended string // entitlementBenefits of a suspend; inferred
+	Normal    string // entitlementBenefits of a resume. src: resale/entitlements/resume
 }
 
 // DefaultWire returns the documented or most likely form.
 func DefaultWire() Wire {
-	return Wire{EchoPath: "/echo/{id}", CreatePath: "/entitlement", ReadPath: "/entitlement/{id}", ReportPath: "/entitlement/report"}
+	return Wire{EchoPath: "/echo/{id}", CreatePath: "/entitlement", ReadPath: "/entitlement/{id}", ReportPath: "/entitlement/report",
+		UpdatePath: "/entitlement", CancelPath: "/entitlement/cancel/{id}", RevokePath: "/entitlement/revoke/{id}",
+		Suspended: "SUSPENDED", Normal: "NORMAL"}
 }
 
 // Client calls the Resale API. It is safe for use by many goroutines.
@@ -87,7 +95,10 @@ func New(c Config) (*Client, error) {
 	}
 	wire := DefaultWire()
 	wire = Wire{EchoPath: cmp.Or(c.Wire.EchoPath, wire.EchoPath), CreatePath: cmp.Or(c.Wire.CreatePath, wire.CreatePath),
-		ReadPath: cmp.Or(c.Wire.ReadPath, wire.ReadPath), ReportPath: cmp.Or(c.Wire.ReportPath, wire.ReportPath)}
+		ReadPath: cmp.Or(c.Wire.ReadPath, wire.ReadPath), ReportPath: cmp.Or(c.Wire.ReportPath, wire.ReportPath),
+		UpdatePath: cmp.Or(c.Wire.UpdatePath, wire.UpdatePath), CancelPath: cmp.Or(c.Wire.CancelPath, wire.CancelPath),
+		RevokePath: cmp.Or(c.Wire.RevokePath, wire.RevokePath),
+		Suspended:  cmp.Or(c.Wire.Suspended, wire.Suspended), Normal: cmp.Or(c.Wire.Normal, wire.Normal)}
 	return &Client{base: strings.TrimSuffix(c.BaseURL, "/"), username: c.Username, password: c.Password, timeout: c.Timeout, wire: wire,
 		transport: c.Transport}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +41,22 @@ func created(responseCode string) string {
 		`"entitlementId":"` + entitlementID + `","status":"PENDING","dateCreated":"2021-03-01T09:00:00Z","dateActivated":null,` +
 		`"dateLastUpdated":"2021-03-01T09:00:00Z","customerIdentifier":"cust-001","merchantAccountKey":"BANGO",` +
 		`"productKey":"BangoMusic","offerKey":null,"extensionData":null}`
+}
+
+// changes are the operations that change an entitlement.
+var changes = map[string]func(c *bango.Client, requestID, entitlementID string) (*bango.Reply, error){
+	"suspend": func(c *bango.Client, requestID, id string) (*bango.Reply, error) {
+		return c.Suspend(context.Background(), requestID, id)
+	},
+	"resume": func(c *bango.Client, requestID, id string) (*bango.Reply, error) {
+		return c.Resume(context.Background(), requestID, id)
+	},
+	"cancel": func(c *bango.Client, requestID, id string) (*bango.Reply, error) {
+		return c.Cancel(context.Background(), requestID, id, bango.Reason{Category: "CUSTOMER_CANCELLED", Code: "NOT_RENEWED"})
+	},
+	"revoke": func(c *bango.Client, requestID, id string) (*bango.Reply, error) {
+		return c.Revoke(context.Background(), requestID, id, bango.Reason{Category: "REVOKED", Code: "OTHER"})
+	},
 }
 
 // newClient returns a client of the server at base. The configuration given is completed.
@@ -181,6 +198,21 @@ func TestRequests(t *testing.T) {
 			body: `{"customerIdentifier":"cust-001","merchantAccountKey":"BANGO","productKey":"BangoMusic","offerKey":"Trial",` +
 				`"notificationUrl":"https://reseller.example/bango/n?ref=ord-77"}`, header: "request-2"},
 		"read": {call: func(c *bango.Client) { c.Read(ctx, "e/1") }, method: "GET", path: "/v1/entitlement/e%2F1"},
+		"suspend": {call: func(c *bango.Client) { c.Suspend(ctx, "request-3", "e/1") }, method: "PATCH", path: "/v1/entitlement",
+			body: `{"entitlementId":"e/1","entitlementBenefits":"SUSPENDED"}`, header: "request-3"},
+		"resume": {call: func(c *bango.Client) { c.Resume(ctx, "request-4", "e/1") }, method: "PATCH", path: "/v1/entitlement",
+			body: `{"entitlementId":"e/1","entitlementBenefits":"NORMAL"}`, header: "request-4"},
+		"cancel": {call: func(c *bango.Client) {
+			c.Cancel(ctx, "request-5", "e/1", bango.Reason{Category: "CUSTOMER_CANCELLED", Code: "OTHER", Description: "moves <abroad>"})
+		}, method: "POST", path: "/v1/entitlement/cancel/e%2F1", body: `{"cancelReasonCategory":"CUSTOMER_CANCELLED","cancelReasonCode":"OTHER",` +
+			`"cancelReasonDescription":"moves \u003cabroad\u003e"}`, header: "request-5"},
+		"revoke": {call: func(c *bango.Client) {
+			c.Revoke(ctx, "request-6", "e/1", bango.Reason{Category: "REVOKED", Code: "ACCOUNT_TERMINATED"})
+		},
+			method: "POST", path: "/v1/entitlement/revoke/e%2F1",
+			body: `{"cancelReasonCategory":"REVOKED","cancelReasonCode":"ACCOUNT_TERMINATED"}`, header: "request-6"},
+		"revoke without a reason": {call: func(c *bango.Client) { c.Revoke(ctx, "request-7", "e1", bango.Reason{}) }, method: "POST",
+			path: "/v1/entitlement/revoke/e1", body: `{}`, header: "request-7"},
 		"report": {call: func(c *bango.Client) { c.Report(ctx, bango.ReportFilter{CustomerIdentifier: "cust-001"}) }, method: "POST",
 			path: "/v1/entitlement/report", body: `{"customerIdentifier":"cust-001","productKey":null,"status":null}`},
 		"report of one product and status": {call: func(c *bango.Client) {
@@ -219,7 +251,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// Paths that the documentation leaves open can be set one by one.
+// What the documentation leaves open can be set one by one.
 func TestWire(t *testing.T) {
 	var paths []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { paths = append(paths, r.URL.Path) }))
@@ -232,6 +264,27 @@ func TestWire(t *testing.T) {
 	}
 }
 
+// Each of the settings goes where it belongs: all set at once, the paths and the values of the requests are those.
+func TestWireOfChanges(t *testing.T) {
+	var got []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = append(got, r.URL.Path+" "+string(body))
+	}))
+	defer server.Close()
+	client := newClient(t, server.URL, bango.Config{Wire: bango.Wire{UpdatePath: "/u/{id}", CancelPath: "/c/{id}", RevokePath: "/r/{id}",
+		Suspended: "OFF", Normal: "ON"}})
+	client.Suspend(t.Context(), "request-1", "e1")
+	client.Resume(t.Context(), "request-2", "e1")
+	client.Cancel(t.Context(), "request-3", "e1", bango.Reason{})
+	client.Revoke(t.Context(), "request-4", "e1", bango.Reason{})
+	want := []string{`/v1/u/e1 {"entitlementId":"e1","entitlementBenefits":"OFF"}`, `/v1/u/e1 {"entitlementId":"e1","entitlementBenefits":"ON"}`,
+		`/v1/c/e1 {}`, `/v1/r/e1 {}`}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // What cannot be asked is not sent.
 func TestArguments(t *testing.T) {
 	client := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("something was sent") })
@@ -239,6 +292,18 @@ func TestArguments(t *testing.T) {
 		reply, err := client.Create(t.Context(), id, order)
 		if o, _, _ := judged(t, reply, err); o != bango.OutcomeNotSent {
 			t.Errorf("request identifier %q: %s", id, o)
+		}
+		for name, change := range changes {
+			reply, err := change(client, id, entitlementID)
+			if o, _, _ := judged(t, reply, err); o != bango.OutcomeNotSent {
+				t.Errorf("%s, request identifier %q: %s", name, id, o)
+			}
+		}
+	}
+	for name, change := range changes {
+		reply, err := change(client, "request-1", "")
+		if o, _, _ := judged(t, reply, err); o != bango.OutcomeNotSent {
+			t.Errorf("%s of nothing: %s", name, o)
 		}
 	}
 	reply, err := client.Read(t.Context(), "")

@@ -11,7 +11,8 @@
 //
 // What it does not do: it never retries (a retry belongs into a queue that survives a crash, with the same request
 // identifier), never follows a redirect, never logs, and never judges whether a registration URL is safe to open. It
-// knows echo, create, read, report and the notification; updates and endings are to come.
+// knows echo, create, read, report, suspend, resume, cancel, revoke and the notification; an update of anything else, say of the
+// product, is to come. A fresh registration URL is a create again, with a new request identifier.
 //
 // Answers are read leniently: a field that is missing, null, not documented or not of the documented type counts as empty. What an
 // answer must have to be believed is checked after that.

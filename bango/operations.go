@@ -31,8 +31,8 @@ type CreateRequest struct {
 // called. The reply is OutcomeDone (active, or pending without anything to do), OutcomeAction (the end user must register) or
 // OutcomeAccepted.
 func (c *Client) Create(ctx context.Context, requestID string, in CreateRequest) (*Reply, error) {
-	if requestID == "" || strings.ContainsFunc(requestID, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, &Error{Outcome: OutcomeNotSent, text: "a create needs a request identifier of printable ASCII without spaces"}
+	if err := checkRequestID(requestID); err != nil {
+		return nil, err
 	}
 	return c.do(ctx, operation{method: http.MethodPost, path: c.wire.CreatePath, requestID: requestID, body: in, check: func(r *Reply) error {
 		if err := r.Record.usable(); err != nil {
@@ -47,7 +47,73 @@ func (c *Client) Read(ctx context.Context, entitlementID string) (*Reply, error)
 	if entitlementID == "" {
 		return nil, &Error{Outcome: OutcomeNotSent, text: "a read needs an entitlement id"}
 	}
-	return c.do(ctx, operation{method: http.MethodGet, path: path(c.wire.ReadPath, entitlementID), check: func(r *Reply) error {
+	return c.do(ctx, operation{method: http.MethodGet, path: path(c.wire.ReadPath, entitlementID), check: about(entitlementID)})
+}
+
+// Suspend asks Bango to suspend an entitlement. requestID is as in Create. The reply is OutcomeDone, OutcomeAccepted (the merchant has
+// queued it: the record's status is still the former one, the change comes by notification) or OutcomeAction (the end user has a part
+// in it). Whatever the outcome, the record's status tells what is true now: SUSPENDED once it is done.
+// src: resale/entitlements/update; the outcomes are inferred from those of a resume
+func (c *Client) Suspend(ctx context.Context, requestID, entitlementID string) (*Reply, error) {
+	return c.setBenefits(ctx, requestID, entitlementID, c.wire.Suspended)
+}
+
+// Resume asks Bango to end a suspension. It is as Suspend; the record's status is ACTIVE once it is done. src: resale/entitlements/resume
+func (c *Client) Resume(ctx context.Context, requestID, entitlementID string) (*Reply, error) {
+	return c.setBenefits(ctx, requestID, entitlementID, c.wire.Normal)
+}
+
+func (c *Client) setBenefits(ctx context.Context, requestID, entitlementID, benefits string) (*Reply, error) {
+	return c.write(ctx, http.MethodPatch, c.wire.UpdatePath, requestID, entitlementID, struct {
+		EntitlementID       string `json:"entitlementId"`
+		EntitlementBenefits string `json:"entitlementBenefits"`
+	}{entitlementID, benefits})
+}
+
+// Reason says why an entitlement is to end. What is empty is not sent; Bango publishes no lengths, so whoever takes the description
+// from a person must bound it. The names are those of a cancel for a revoke, too. src: resale/api-ref/reason-codes (values),
+// resale/entitlements/cancel and revoke (names)
+type Reason struct {
+	Category    string `json:"cancelReasonCategory,omitempty"`
+	Code        string `json:"cancelReasonCode,omitempty"`
+	Description string `json:"cancelReasonDescription,omitempty"`
+}
+
+// Cancel asks Bango for the soft ending of an entitlement. requestID is as in Create, the outcomes are as in Suspend. Where it is done,
+// the merchant decides between CANCELLED at once, and ACTIVE-ENDING until the record's DateEnded: the status tells.
+// src: resale/entitlements/cancel
+func (c *Client) Cancel(ctx context.Context, requestID, entitlementID string, r Reason) (*Reply, error) {
+	return c.write(ctx, http.MethodPost, c.wire.CancelPath, requestID, entitlementID, r)
+}
+
+// Revoke asks Bango for the hard ending of an entitlement. It is as Cancel; the record's status is REVOKED once it is done.
+// src: resale/entitlements/revoke
+func (c *Client) Revoke(ctx context.Context, requestID, entitlementID string, r Reason) (*Reply, error) {
+	return c.write(ctx, http.MethodPost, c.wire.RevokePath, requestID, entitlementID, r)
+}
+
+// write asks for a change of one entitlement.
+func (c *Client) write(ctx context.Context, method, pattern, requestID, entitlementID string, body any) (*Reply, error) {
+	if err := checkRequestID(requestID); err != nil {
+		return nil, err
+	}
+	if entitlementID == "" {
+		return nil, &Error{Outcome: OutcomeNotSent, text: "a change needs an entitlement id"}
+	}
+	return c.do(ctx, operation{method: method, path: path(pattern, entitlementID), requestID: requestID, body: body, check: about(entitlementID)})
+}
+
+// checkRequestID returns the Error of a request identifier that no header can carry, or that would make a write not repeatable.
+func checkRequestID(id string) error {
+	if id == "" || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return &Error{Outcome: OutcomeNotSent, text: "a write needs a request identifier of printable ASCII without spaces"}
+	}
+	return nil
+}
+
+// about checks that a reply is the record of that entitlement.
+func about(entitlementID string) func(*Reply) error {
+	return func(r *Reply) error {
 		if err := r.Record.usable(); err != nil {
 			return err
 		}
@@ -55,7 +121,7 @@ func (c *Client) Read(ctx context.Context, entitlementID string) (*Reply, error)
 			return fmt.Errorf("%w: entitlement %.40q", errMismatch, r.Record.EntitlementID)
 		}
 		return nil
-	}})
+	}
 }
 
 // ReportFilter says which entitlements a report lists. src: resale/entitlements/report. Which are mandatory is not published.

@@ -14,7 +14,7 @@ type Outcome int
 
 const (
 	OutcomeUnknown      Outcome = iota // no answer, or none that can be believed: the request may have been executed
-	OutcomeDone                        // executed; for a create the record's status tells whether it is active
+	OutcomeDone                        // executed; the record's status tells what that made of it
 	OutcomeAction                      // executed; the end user has to act, see Parameters
 	OutcomeAccepted                    // taken on; the change follows later and comes by notification
 	OutcomeRefused                     // Bango said no: BAD_REQUEST, NOT_AVAILABLE
@@ -44,7 +44,7 @@ type Reply struct {
 	ResponseCode    string
 	ResponseMessage string // for people, not for code
 	Parameters      Parameters
-	Record          Record   // of a create or a read
+	Record          Record   // of every operation on one entitlement
 	Records         []Record // of a report
 	Echo            string   // of an echo
 	Exchange        Exchange

@@ -77,6 +77,53 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// A change is judged by its responseCode and by the entitlement that the answer is about. What became of it is the record's status,
+// whatever the HTTP status is.
+func TestChanges(t *testing.T) {
+	record := func(code, id, status string) string {
+		return `{"responseCode":"` + code + `","responseMessage":"Words of Bango","parameters":null,"entitlementId":"` + id + `","status":"` + status + `"}`
+	}
+	refused := func(code string) string { return `{"responseCode":"` + code + `","responseMessage":"Words of Bango"}` }
+	for name, c := range map[string]struct {
+		http   int
+		body   string
+		want   bango.Outcome
+		status string // of the record, of a Reply
+	}{
+		"suspended":              {200, record("OK", entitlementID, "SUSPENDED"), bango.OutcomeDone, "SUSPENDED"},
+		"resumed":                {200, record("OK", entitlementID, "ACTIVE"), bango.OutcomeDone, "ACTIVE"},
+		"ends later":             {200, record("OK", entitlementID, "ACTIVE-ENDING"), bango.OutcomeDone, "ACTIVE-ENDING"},
+		"revoked":                {201, record("OK", entitlementID, "REVOKED"), bango.OutcomeDone, "REVOKED"},
+		"queued":                 {202, record("OK", entitlementID, "ACTIVE"), bango.OutcomeAccepted, "ACTIVE"},
+		"the end user has to":    {202, created("CLIENT_ACTION_REQUIRED"), bango.OutcomeAction, "PENDING"},
+		"has to, and no address": {202, record("CLIENT_ACTION_REQUIRED", entitlementID, "PENDING"), bango.OutcomeUnknown, ""},
+		"another entitlement":    {200, record("OK", "e2", "REVOKED"), bango.OutcomeMismatch, ""},
+		"another, queued":        {202, record("OK", "e2", "ACTIVE"), bango.OutcomeMismatch, ""},
+		"no entitlement":         {200, `{"responseCode":"OK","status":"REVOKED"}`, bango.OutcomeUnknown, ""},
+		"no status":              {200, `{"responseCode":"OK","entitlementId":"` + entitlementID + `"}`, bango.OutcomeUnknown, ""},
+		"no body":                {200, ``, bango.OutcomeUnknown, ""},
+		"refused":                {400, refused("BAD_REQUEST"), bango.OutcomeRefused, ""},
+		"refused as a conflict":  {409, refused("BAD_REQUEST"), bango.OutcomeRefused, ""},
+		"refused with a 202":     {202, refused("NOT_AVAILABLE"), bango.OutcomeRefused, ""},
+		"exists":                 {409, refused("ALREADY_EXISTS"), bango.OutcomeExists, ""},
+		"not found":              {404, refused("NOT_FOUND"), bango.OutcomeNotFound, ""},
+		"a conflict of gen. 2":   {409, refused("CONFLICT"), bango.OutcomeUnknown, ""},
+		"broken":                 {500, refused("INTERNAL_ERROR"), bango.OutcomeUnknown, ""},
+	} {
+		client := answers(t, c.http, c.body)
+		for operation, change := range changes {
+			reply, err := change(client, "request-1", entitlementID)
+			got, reply, failed := judged(t, reply, err)
+			switch {
+			case got != c.want:
+				t.Errorf("%s, %s: %s, want %s (%v)", operation, name, got, c.want, failed)
+			case reply != nil && reply.Record.Status != c.status:
+				t.Errorf("%s, %s: the record is %+v", operation, name, reply.Record)
+			}
+		}
+	}
+}
+
 func TestOutcomeStrings(t *testing.T) {
 	seen := map[string]bool{}
 	for o := bango.OutcomeUnknown; o <= bango.OutcomeMismatch; o++ {

@@ -47,7 +47,10 @@ func (s *Sandbox) api() http.Handler {
 		})
 	}
 	handle("GET /v1/echo/{id}", s.echo)
-	handle("POST /v1/entitlement", s.create)
+	handle("POST /v1/entitlement", s.once(s.create))
+	handle("PATCH /v1/entitlement", s.once(s.update))
+	handle("POST /v1/entitlement/cancel/{id}", s.once(s.ending(cancel)))
+	handle("POST /v1/entitlement/revoke/{id}", s.once(s.ending(revoke)))
 	handle("GET /v1/entitlement/{id}", s.read)
 	handle("POST /v1/entitlement/report", s.report)
 	handle("/v1/", func(r *http.Request) answer {
@@ -104,39 +107,44 @@ func (s *Sandbox) echo(r *http.Request) answer {
 
 // remembered is the first answer to a request identifier.
 type remembered struct {
-	digest [sha256.Size]byte // of the request's body
+	digest [sha256.Size]byte // of the request: method, path and body
 	answer answer
 }
 
-// create makes an entitlement, once for each request identifier: what comes while the first is under way waits for it.
-func (s *Sandbox) create(r *http.Request) answer {
-	raw, refusal := readBody(r)
-	if refusal != nil {
-		return *refusal
+// write is an operation that changes something: what it does with the body of a request. The caller holds the lock.
+type write func(r *http.Request, raw []byte, requestID string) answer
+
+// once carries out a write, once for each request identifier: what comes while the first is under way waits for it.
+func (s *Sandbox) once(execute write) func(*http.Request) answer {
+	return func(r *http.Request) answer {
+		raw, refusal := readBody(r)
+		if refusal != nil {
+			return *refusal
+		}
+		id, digest := requestIdentifier(r), sha256.Sum256(fmt.Appendf(nil, "%s %s\n%s", r.Method, r.URL.EscapedPath(), raw))
+		if len(id) > maxText {
+			return badRequest(messageInvalid + "X-RequestIdentifier parameter is invalid")
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if id == "" {
+			return execute(r, raw, "")
+		}
+		first, known := s.requests.values[id]
+		switch {
+		case known && first.digest != digest:
+			return badRequest(messageInvalid + "X-RequestIdentifier parameter is invalid: it came before with another request")
+		case known:
+			return first.answer
+		}
+		a := execute(r, raw, id)
+		s.requests.add(id, remembered{digest, a})
+		return a
 	}
-	id, digest := requestIdentifier(r), sha256.Sum256(raw)
-	if len(id) > maxText {
-		return badRequest(messageInvalid + "X-RequestIdentifier parameter is invalid")
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if id == "" {
-		return s.createAnew(raw, "")
-	}
-	first, known := s.requests.values[id]
-	switch {
-	case known && first.digest != digest:
-		return badRequest(messageInvalid + "X-RequestIdentifier parameter is invalid: it came before with another body")
-	case known:
-		return first.answer
-	}
-	a := s.createAnew(raw, id)
-	s.requests.add(id, remembered{digest, a})
-	return a
 }
 
-// createAnew makes an entitlement, or a new registration URL for one that waits for its end user. The caller holds the lock.
-func (s *Sandbox) createAnew(raw []byte, requestID string) answer {
+// create makes an entitlement, or a new registration URL for one that waits for its end user. The caller holds the lock.
+func (s *Sandbox) create(_ *http.Request, raw []byte, requestID string) answer {
 	c, problem := parseCreate(raw)
 	if problem != "" {
 		return badRequest(problem)
@@ -152,7 +160,7 @@ func (s *Sandbox) createAnew(raw []byte, requestID string) answer {
 	if !product.has(c.offerKey) {
 		return badRequest(messageInvalid + "offerKey parameter is invalid")
 	}
-	if live := s.live(c.customerIdentifier, merchant.Key); live != nil {
+	if live := s.liveOf(c.customerIdentifier, merchant.Key); live != nil {
 		if live.status != statusPending || live.request != c {
 			return badRequest(messageMaximum) // not ALREADY_EXISTS. src: resale/faq
 		}
@@ -173,7 +181,7 @@ func (s *Sandbox) createAnew(raw []byte, requestID string) answer {
 	e := s.add(c, product)
 	e.addRequest(requestID)
 	if merchant.Behaviour == Instant {
-		s.change(e, statusActive, reasonActivated)
+		s.change(e, statusActive)
 		return done(e)
 	}
 	return actionRequired(e, s.newRegistrationURL(e))
@@ -196,9 +204,13 @@ func (s *Sandbox) read(r *http.Request) answer {
 	defer s.mu.Unlock()
 	e := s.byID[r.PathValue("id")]
 	if e == nil {
-		return refuse(http.StatusNotFound, codeNotFound, "There is no such entitlement")
+		return notFound()
 	}
 	return done(e)
+}
+
+func notFound() answer {
+	return refuse(http.StatusNotFound, codeNotFound, "There is no such entitlement")
 }
 
 // report answers with all records of a customer that match. src: resale/entitlements/report

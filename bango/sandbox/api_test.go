@@ -15,7 +15,8 @@ var uuidV4 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-
 
 func TestWithoutTheCredentialsNothingIsAnswered(t *testing.T) {
 	r := newRig(t)
-	for _, route := range []string{"GET /v1/echo/1", "POST /v1/entitlement", "GET /v1/entitlement/1", "POST /v1/entitlement/report", "PATCH /v1/entitlement"} {
+	for _, route := range []string{"GET /v1/echo/1", "POST /v1/entitlement", "GET /v1/entitlement/1", "POST /v1/entitlement/report", "PATCH /v1/entitlement",
+		"POST /v1/entitlement/cancel/1", "POST /v1/entitlement/revoke/1"} {
 		for _, credentials := range [][2]string{{"MyOrganization", "wrong"}, {"wrong", "elephant-notepad-dancer"}, {"", ""}} {
 			method, path, _ := strings.Cut(route, " ")
 			req, _ := http.NewRequest(method, r.server.URL+path, strings.NewReader(r.body("c", "BANGO", "BangoMusic")))
@@ -156,7 +157,7 @@ func TestOneLiveEntitlementForEachCustomerAndMerchant(t *testing.T) {
 	// What has ended does not: the customer comes back with a new one.
 	for _, ended := range []string{statusCancelled, statusRevoked, statusFailed} {
 		r.mu.Lock()
-		r.live("c", "LUMENREEL").status = ended
+		r.liveOf("c", "LUMENREEL").status = ended
 		r.mu.Unlock()
 		if e := r.create("c", "LUMENREEL", "LumenreelPlus"); e.ID == first.ID || e.Status != "PENDING" {
 			t.Errorf("after %s: %s is %s", ended, e.ID, e.Status)
@@ -174,7 +175,7 @@ func TestTheSameRequestIdentifierGetsTheFirstAnswer(t *testing.T) {
 	r.wantAnswer(again, answer, status, first)
 
 	status, answer = r.call("POST", "/v1/entitlement", body+" ", "X-RequestIdentifier", "r-1")
-	r.wantAnswer(status, answer, 400, refusal("BAD_REQUEST", messageInvalid+"X-RequestIdentifier parameter is invalid: it came before with another body"))
+	r.wantAnswer(status, answer, 400, refusal("BAD_REQUEST", messageInvalid+"X-RequestIdentifier parameter is invalid: it came before with another request"))
 
 	refused, first := r.call("POST", "/v1/entitlement", body, "X-RequestIdentifier", "r-2") // it is active: one too many
 	r.mu.Lock()
@@ -311,7 +312,7 @@ func TestReportFilters(t *testing.T) {
 
 func TestWhatIsNotImitatedIsABadRequest(t *testing.T) {
 	r := newRig(t)
-	for _, route := range []string{"PATCH /v1/entitlement", "POST /v1/entitlement/cancel/1", "POST /v1/entitlement/revoke/1", "DELETE /v1/entitlement/1", "GET /v1/"} {
+	for _, route := range []string{"PUT /v1/entitlement", "POST /v1/entitlement/reactivate/1", "POST /v1/entitlement/cancel", "DELETE /v1/entitlement/1", "GET /v1/"} {
 		method, path, _ := strings.Cut(route, " ")
 		status, answer := r.call(method, path, "{}")
 		r.wantAnswer(status, answer, 400, refusal("BAD_REQUEST", messageInvalid+"The sandbox has no operation "+route))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Merchant is a test merchant: who sells, what, and how it takes a new customer.
@@ -12,6 +13,10 @@ type Merchant struct {
 	Name      string // for people
 	Products  []Product
 	Behaviour Behaviour
+
+	EndsLater bool          // a cancel makes what is ACTIVE ACTIVE-ENDING, for 30 days; otherwise it is CANCELLED at once
+	NoSuspend bool          // suspend and resume are NOT_AVAILABLE
+	Async     time.Duration // 0: changes are carried out at once; else they are answered with 202 OK, and follow that much later
 }
 
 // Product is one thing that a merchant sells.
@@ -40,18 +45,19 @@ func (b Behaviour) String() string {
 	return behaviourNames[b]
 }
 
-// DefaultMerchants returns Bango's own test merchant under its documented keys, and four that are made up: each behaviour is there.
+// DefaultMerchants returns Bango's own test merchant under its documented keys, and four that are made up: each
+// behaviour is there, and each way to change.
 func DefaultMerchants() []Merchant {
 	return []Merchant{
-		{Key: "BANGO", Name: "Bango", Products: []Product{
+		{Key: "BANGO", Name: "Bango", EndsLater: true, Products: []Product{
 			{Key: "BangoMusic", Name: "Bango Music", Offers: []string{"TestOffer"}}, // src: resale/testing; the offer: hidden/batchprocessing-create
 		}},
-		{Key: "LUMENREEL", Name: "Lumenreel", Products: []Product{
+		{Key: "LUMENREEL", Name: "Lumenreel", Async: 2 * time.Second, Products: []Product{
 			{Key: "LumenreelBasic", Name: "Lumenreel Basic"},
 			{Key: "LumenreelPlus", Name: "Lumenreel Plus", Offers: []string{"ThreeMonthsFree", "HalfPriceYear"}},
 			{Key: "LumenreelFamily", Name: "Lumenreel Family", Offers: []string{"ThreeMonthsFree"}},
 		}},
-		{Key: "TALEBARN", Name: "Talebarn Audiobooks", Products: []Product{
+		{Key: "TALEBARN", Name: "Talebarn Audiobooks", NoSuspend: true, Products: []Product{
 			{Key: "TalebarnMonthly", Name: "Talebarn Monthly", Offers: []string{"FirstBookFree"}},
 			{Key: "TalebarnUnlimited", Name: "Talebarn Unlimited"},
 		}},
@@ -84,6 +90,8 @@ func checkMerchants(merchants []Merchant) error {
 			return fmt.Errorf("merchant %q has no product", m.Key)
 		case m.Behaviour < Registers || m.Behaviour > Refuses:
 			return fmt.Errorf("merchant %q has the unknown behaviour %d", m.Key, m.Behaviour)
+		case m.Async < 0:
+			return fmt.Errorf("merchant %q takes a negative time for a change", m.Key)
 		}
 		seen[m.Key] = true
 		products := map[string]bool{}

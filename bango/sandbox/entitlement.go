@@ -11,18 +11,20 @@ import (
 // Entitlement is what the sandbox knows of an entitlement at one moment. Dates are UTC in whole seconds; zero for none.
 type Entitlement struct {
 	ID                 string
-	Status             string // PENDING, ACTIVE or CANCELLED
+	Status             string // PENDING, ACTIVE, SUSPENDED, ACTIVE-ENDING, CANCELLED or REVOKED
 	CustomerIdentifier string
 	MerchantKey        string
 	ProductKey         string
 	OfferKey           string   // empty for none
-	RequestIdentifiers []string // that created it or asked for a new registration URL, the newest 100, oldest first
+	RequestIdentifiers []string // of what was carried out or queued for it, the newest 100, oldest first
 	NotificationURL    string
 	RegistrationURL    string // the newest; empty where the merchant needs none
 	Notified           string // how the delivery of the newest notification stands, in words for people; empty for none
 	Created            time.Time
 	Activated          time.Time
-	Ended              time.Time
+	Suspended          time.Time // the last time
+	Resumed            time.Time // the last time
+	Ended              time.Time // in the future while it is ACTIVE-ENDING
 	LastUpdated        time.Time
 }
 
@@ -41,7 +43,7 @@ func (s *Sandbox) snapshot(e *entitlement) Entitlement {
 	out := Entitlement{ID: e.id, Status: e.status, CustomerIdentifier: e.request.customerIdentifier, MerchantKey: e.request.merchantAccountKey,
 		ProductKey: e.request.productKey, OfferKey: e.request.offerKey, RequestIdentifiers: slices.Clone(e.requestIDs),
 		NotificationURL: e.request.notificationURL, Notified: e.notified,
-		Created: e.created, Activated: e.activated, Ended: e.ended, LastUpdated: e.updated}
+		Created: e.created, Activated: e.activated, Suspended: e.suspended, Resumed: e.resumed, Ended: e.ended, LastUpdated: e.updated}
 	if n := len(e.tokens); n > 0 {
 		out.RegistrationURL = s.config.PublicURL + registerPath(e.request.merchantAccountKey, e.tokens[n-1])
 	}
@@ -56,20 +58,25 @@ type entitlement struct {
 	request    createRequest
 	requestIDs []string
 	tokens     []string // of its registration URLs, the newest last
+	extension  string   // extensionData: compact JSON, empty for none
+	declined   bool     // by the end user
 	outbox     []outgoing
 	notified   string
 	created    time.Time
 	activated  time.Time
+	suspended  time.Time
+	resumed    time.Time
 	ended      time.Time
 	updated    time.Time
 }
 
-// record is the entitlement on the wire. It is never suspended and has no activation code: nothing here does that.
+// record is the entitlement on the wire. It has no activation code: nothing here makes one.
 func (e *entitlement) record() record {
 	return record{EntitlementID: e.id, Status: e.status, DateCreated: wireDate(e.created), DateActivated: wireDate(e.activated),
-		DateEnded: wireDate(e.ended), DateLastUpdated: wireDate(e.updated), CustomerIdentifier: e.request.customerIdentifier,
+		DateEnded: wireDate(e.ended), DateSuspended: wireDate(e.suspended), DateResumed: wireDate(e.resumed),
+		DateLastUpdated: wireDate(e.updated), CustomerIdentifier: e.request.customerIdentifier,
 		MerchantAccountKey: e.request.merchantAccountKey, ProductKey: e.request.productKey, OfferKey: nullable(e.request.offerKey),
-		EntitlementDisplayName: e.name, DateExpiry: wireDate(e.request.dateExpiry), ExtensionData: rawOrNull(e.request.extensionData)}
+		EntitlementDisplayName: e.name, DateExpiry: wireDate(e.request.dateExpiry), ExtensionData: rawOrNull(e.extension)}
 }
 
 func (e *entitlement) addRequest(id string) {
@@ -90,10 +97,10 @@ func (p *Product) has(offerKey string) bool {
 // now is the time in the grain of Bango's dates.
 func (s *Sandbox) now() time.Time { return s.config.Now().UTC().Truncate(time.Second) }
 
-// live returns the one entitlement of a customer with a merchant that has not ended. src: resale/faq
-func (s *Sandbox) live(customer, merchantKey string) *entitlement {
+// liveOf returns the one entitlement of a customer with a merchant that has not ended. src: resale/faq
+func (s *Sandbox) liveOf(customer, merchantKey string) *entitlement {
 	for _, e := range s.byCustomer[customer] {
-		if e.request.merchantAccountKey == merchantKey && e.status != statusCancelled && e.status != statusRevoked && e.status != statusFailed {
+		if e.request.merchantAccountKey == merchantKey && e.live() {
 			return e
 		}
 	}
@@ -103,7 +110,7 @@ func (s *Sandbox) live(customer, merchantKey string) *entitlement {
 // add makes an entitlement that is PENDING. The caller holds the lock.
 func (s *Sandbox) add(c createRequest, product *Product) *entitlement {
 	now := s.now()
-	e := &entitlement{id: c.entitlementID, status: statusPending, name: c.entitlementDisplayName, request: c, created: now, updated: now}
+	e := &entitlement{id: c.entitlementID, status: statusPending, name: c.entitlementDisplayName, request: c, extension: c.extensionData, created: now, updated: now}
 	if e.id == "" {
 		e.id = newUUID()
 	}
@@ -144,18 +151,6 @@ func donePath(merchantKey, token string) string {
 	return "/merchant/" + url.PathEscape(merchantKey) + "/done/" + token
 }
 
-// change moves an entitlement to another status and tells the reseller. The caller holds the lock.
-func (s *Sandbox) change(e *entitlement, status, reason string) {
-	e.status, e.updated = status, s.now()
-	switch status {
-	case statusActive:
-		e.activated = e.updated
-	case statusCancelled:
-		e.ended = e.updated
-	}
-	s.notify(e, reason)
-}
-
 // Choice is what an end user does on the merchant's registration page.
 type Choice string
 
@@ -191,8 +186,9 @@ func (s *Sandbox) choose(e *entitlement, choice Choice) {
 	}
 	switch choice {
 	case Finish:
-		s.change(e, statusActive, reasonActivated)
+		s.change(e, statusActive)
 	case Decline:
-		s.change(e, statusCancelled, reasonTerminated)
+		e.declined = true
+		s.change(e, statusCancelled)
 	}
 }

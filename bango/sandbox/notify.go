@@ -38,7 +38,7 @@ func (s *Sandbox) notify(e *entitlement, reason string) {
 	e.notified = reason + ": waits to be delivered"
 	s.undelivered++
 	if len(e.outbox) == 1 && s.stop.Err() == nil {
-		s.senders.Go(func() { s.deliver(e) })
+		s.running.Go(func() { s.deliver(e) })
 	}
 }
 

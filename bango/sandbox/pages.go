@@ -128,10 +128,11 @@ func (s *Sandbox) chosen(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// donePage says what happened.
+// donePage says what happened. What the reseller ended meanwhile is nothing that the end user chose.
 func (s *Sandbox) donePage(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	page, _, known := s.signup(r)
+	page, e, known := s.signup(r)
+	known = known && (e.status == statusPending || e.status == statusActive || e.declined)
 	s.mu.Unlock()
 	if !known {
 		show(w, http.StatusNotFound, "sorry.html", linkNotValid)

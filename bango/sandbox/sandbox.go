@@ -24,7 +24,7 @@ type Config struct {
 	NotifyPassword string
 	RetryFirst     time.Duration // wait before a notification's second attempt, doubled from then on; 0 means 500 ms
 
-	Now func() time.Time // dates of entitlements; nil means time.Now
+	Now func() time.Time // dates of entitlements, asked for by many goroutines; nil means time.Now
 	Log *slog.Logger     // nil means that nothing is logged
 }
 
@@ -53,7 +53,7 @@ type Sandbox struct {
 	calls        recent[int, Call]          // by running number
 	callCount    int
 	undelivered  int             // notifications
-	senders      sync.WaitGroup  // one for each entitlement with an undelivered notification
+	running      sync.WaitGroup  // one for each entitlement with an undelivered notification, each queued change, and endDue
 	stop         context.Context // done once closed
 	cancel       context.CancelFunc
 }
@@ -98,18 +98,20 @@ func New(c Config) (*Sandbox, error) {
 	s.mux = http.NewServeMux()
 	s.mux.Handle("/v1/", s.api())
 	s.pages(s.mux)
+	s.running.Go(s.endDue)
 	return s, nil
 }
 
 // ServeHTTP answers a request. Time limits are the server's.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// Close stops the delivery of notifications and waits until none is under way. What was not delivered never will be.
+// Close stops the delivery of notifications and waits until none is under way. What was not delivered never will be, and a change
+// that a merchant has queued never happens.
 func (s *Sandbox) Close() {
-	s.mu.Lock() // so that no delivery begins that is not waited for
+	s.mu.Lock() // so that nothing begins that is not waited for
 	s.cancel()
 	s.mu.Unlock()
-	s.senders.Wait()
+	s.running.Wait()
 	s.client.CloseIdleConnections()
 }
 

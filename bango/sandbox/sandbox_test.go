@@ -225,6 +225,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		`"m" is there twice`:         catalogue(Merchant{Key: "m", Name: "M", Products: product}, Merchant{Key: "m", Name: "N", Products: product}),
 		"has no product":             catalogue(Merchant{Key: "m", Name: "M"}),
 		"unknown behaviour":          catalogue(Merchant{Key: "m", Name: "M", Products: product, Behaviour: 7}),
+		"a negative time":            catalogue(Merchant{Key: "m", Name: "M", Products: product, Async: -1}),
 		`"q" needs a key and a name`: catalogue(Merchant{Key: "m", Name: "M", Products: []Product{{Key: "q"}}}),
 		`"p" is there twice`:         catalogue(Merchant{Key: "m", Name: "M", Products: append(product, product...)}),
 		"offer without a key":        catalogue(Merchant{Key: "m", Name: "M", Products: []Product{{Key: "p", Name: "P", Offers: []string{""}}}}),

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,14 +42,18 @@ var statuses = []string{statusPending, statusActive, statusActiveEnding, statusS
 // Values of notificationReason. src: resale/api-ref/notifications
 const (
 	reasonActivated  = "ACTIVATION_SUCCESS"
+	reasonSuspended  = "SUSPENSION_SUCCESS"
+	reasonResumed    = "RESUMPTION_SUCCESS"
+	reasonEnding     = "TERMINATION_PENDING"
 	reasonTerminated = "TERMINATION_SUCCESS"
 )
 
 const (
-	messageSuccess = "Success" // src: resale/testing
-	messageAction  = "Action required"
-	messageInvalid = "Invalid request or the request contains invalid data. "
-	messageMaximum = messageInvalid + "Maximum number of subscriptions for user reached" // src: resale/faq
+	messageSuccess  = "Success" // src: resale/testing
+	messageAction   = "Action required"
+	messageAccepted = "Accepted"
+	messageInvalid  = "Invalid request or the request contains invalid data. "
+	messageMaximum  = messageInvalid + "Maximum number of subscriptions for user reached" // src: resale/faq
 )
 
 // envelope begins every reply.
@@ -175,7 +181,8 @@ const (
 	maxBody      = 64 << 10 // bytes
 	maxText      = 500      // bytes of one string
 	maxURL       = 2000     // bytes of a notificationUrl
-	maxExtension = 4 << 10  // bytes of extensionData
+	maxReason    = 2000     // bytes of a cancelReasonDescription
+	maxExtension = 4 << 10  // bytes of extensionData, and of the custom properties of an ending
 )
 
 // createRequest is the body of a create after validation. Two are equal if every parameter is. src: resale/api-ref/entitlement/post
@@ -245,6 +252,89 @@ func parseReport(raw []byte) (r reportFilter, problem string) {
 	return r, f.problem
 }
 
+// updateRequest is a suspend or a resume, after validation.
+type updateRequest struct {
+	entitlementID string
+	operation     operation
+}
+
+// benefits are the values of entitlementBenefits. src: resale/entitlements/resume for NORMAL; SUSPENDED is inferred
+var benefits = map[string]operation{"SUSPENDED": suspend, "NORMAL": resume}
+
+// parseUpdate reads a PATCH. src: resale/entitlements/update
+func parseUpdate(raw []byte) (u updateRequest, problem string) {
+	others := []string{"status", "productKey", "offerKey", "customerIdentifier", "notificationUrl", "dateExpiry", "entitlementDisplayName",
+		"extensionData"}
+	f, problem := parseFields(raw, append([]string{"entitlementId", "entitlementBenefits"}, others...)...)
+	if problem != "" {
+		return u, problem
+	}
+	for _, key := range others {
+		if _, given := f.members[key]; given {
+			return u, messageInvalid + "An update of " + key + " is not imitated"
+		}
+	}
+	u.entitlementID = f.text("entitlementId", maxText, required)
+	u.operation = benefits[f.text("entitlementBenefits", maxText, required)]
+	if u.operation == "" {
+		f.invalid("entitlementBenefits")
+	}
+	return u, f.problem
+}
+
+// reasons are the published codes of each category, and OTHER. src: resale/api-ref/reason-codes, of which the end is not known
+var reasons = map[string][]string{
+	"CUSTOMER_CANCELLED":  {"NOT_RENEWED", "CHANGED_SERVICE", "CUSTOMER_CANCELLED", "EXPIRED", "OTHER"},
+	"CUSTOMER_CHANGED":    {"CUSTOMER_CANCELLED_BUNDLE", "CUSTOMER_CANCELLED_ADDON", "CHANGED_SERVICE", "OTHER"},
+	"REVOKED":             {"ACCOUNT_TERMINATED", "SUSPENDED_CANCEL", "OTHER"},
+	"ACTIVATION_ROLLBACK": {"TEST_ENTITLEMENT", "FRAUD", "FRAUD_CHECK", "OTHER"},
+}
+
+// properties are members of extensionData.
+type properties map[string]json.RawMessage
+
+// parseEnding reads the body of a cancel or a revoke: the reason, by the same names for both, and any custom properties beside it. It
+// returns all of them. src: resale/entitlements/cancel, resale/entitlements/revoke
+func parseEnding(raw []byte) (all properties, problem string) {
+	f, problem := parseObject(raw)
+	if problem != "" {
+		return nil, problem
+	}
+	known, size := []string{"cancelReasonCategory", "cancelReasonCode", "cancelReasonDescription"}, 0
+	for key, value := range f.members {
+		switch {
+		case slices.Contains(known, key):
+		case slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, key) }):
+			return nil, messageInvalid + fmt.Sprintf("%.100q parameter is invalid", key)
+		default:
+			size += len(key) + len(value)
+		}
+	}
+	category := f.text("cancelReasonCategory", maxText, required)
+	code := f.text("cancelReasonCode", maxText, required)
+	f.text("cancelReasonDescription", maxReason, optional)
+	switch codes, listed := reasons[category]; {
+	case !listed:
+		f.invalid("cancelReasonCategory")
+	case !slices.Contains(codes, code):
+		f.invalid("cancelReasonCode")
+	case size > maxExtension:
+		f.say(fmt.Sprintf("The custom properties are longer than %d bytes", maxExtension))
+	}
+	return f.members, f.problem
+}
+
+// withProperties returns extensionData with further members, in place of those of the same name. What was a string before, of which
+// there is no member, becomes the member extensionData.
+func withProperties(extensionData string, more properties) string {
+	all := properties{}
+	if err := json.Unmarshal([]byte(extensionData), &all); err != nil && extensionData != "" {
+		all = properties{"extensionData": json.RawMessage(extensionData)}
+	}
+	maps.Copy(all, more)
+	return string(toJSON(all))
+}
+
 const required, optional = true, false
 
 // fields are the members of a JSON object, and the first thing found wrong with them. encoding/json into a struct would overlook a
@@ -254,11 +344,20 @@ type fields struct {
 	problem string
 }
 
-// parseFields reads a JSON object with no other keys than the known ones.
-func parseFields(raw []byte, known ...string) (f *fields, problem string) {
+// parseObject reads a JSON object.
+func parseObject(raw []byte) (f *fields, problem string) {
 	f = &fields{}
 	if err := json.Unmarshal(raw, &f.members); err != nil || f.members == nil {
 		return nil, messageInvalid + "The body is not a JSON object"
+	}
+	return f, ""
+}
+
+// parseFields reads a JSON object with no other keys than the known ones.
+func parseFields(raw []byte, known ...string) (f *fields, problem string) {
+	f, problem = parseObject(raw)
+	if problem != "" {
+		return nil, problem
 	}
 	for key := range f.members {
 		if !slices.Contains(known, key) {
