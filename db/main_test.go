@@ -156,6 +156,8 @@ func fill(of any, n *int) {
 			*f = []byte{0, byte(*n), 0xFF}
 		case *bool:
 			*f = true
+		case *resale.Reason:
+			*f = resale.Reason{Category: fmt.Sprint("category", *n), Code: fmt.Sprint("code", *n), Description: fmt.Sprint("é", *n)}
 		case *resale.Actor:
 			*f = resale.Actor{Kind: resale.ByStaff, ID: fmt.Sprint("id", *n), Name: fmt.Sprint("name", *n)}
 		default:

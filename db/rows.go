@@ -52,6 +52,7 @@ func entitlement(e queries.Entitlement) resale.Entitlement {
 func request(r queries.Request) resale.Request {
 	return resale.Request{ID: r.ID, EntitlementID: r.EntitlementID, Kind: resale.RequestKind(r.Kind), State: resale.RequestState(r.State),
 		Actor:    resale.Actor{Kind: resale.ActorKind(r.ActorKind), ID: r.ActorID, Name: r.ActorName},
+		Reason:   resale.Reason{Category: r.ReasonCategory, Code: r.ReasonCode, Description: r.ReasonDescription},
 		Attempts: r.Attempts, NotBefore: instant(r.NotBefore), LeasedUntil: instant(r.LeasedUntil), Message: r.Message,
 		Created: instant(r.Created), Updated: instant(r.Updated)}
 }

@@ -159,8 +159,10 @@ func due(r resale.Request) int64 {
 
 func (t *tx) InsertRequest(ctx context.Context, r resale.Request) error {
 	err := t.q.InsertRequest(ctx, queries.InsertRequestParams{ID: r.ID, EntitlementID: r.EntitlementID, Kind: string(r.Kind), State: string(r.State),
-		ActorKind: string(r.Actor.Kind), ActorID: r.Actor.ID, ActorName: r.Actor.Name, Attempts: r.Attempts, NotBefore: micros(r.NotBefore),
-		LeasedUntil: micros(r.LeasedUntil), Message: r.Message, Created: micros(r.Created), Updated: micros(r.Updated), Due: due(r)})
+		ActorKind: string(r.Actor.Kind), ActorID: r.Actor.ID, ActorName: r.Actor.Name,
+		ReasonCategory: r.Reason.Category, ReasonCode: r.Reason.Code, ReasonDescription: r.Reason.Description,
+		Attempts: r.Attempts, NotBefore: micros(r.NotBefore), LeasedUntil: micros(r.LeasedUntil), Message: r.Message,
+		Created: micros(r.Created), Updated: micros(r.Updated), Due: due(r)})
 	return t.fault("request", err)
 }
 

@@ -141,7 +141,6 @@ func (a *App) entitlement(c *fiber.Ctx) (resale.Entitlement, error) {
 }
 
 func (a *App) showEntitlement(c *fiber.Ctx) error {
-	ctx := c.UserContext()
 	e, err := a.entitlement(c)
 	if err != nil {
 		return err
@@ -149,12 +148,22 @@ func (a *App) showEntitlement(c *fiber.Ctx) error {
 	if c.Params("ref") != e.Ref {
 		return seeOther(c, "/entitlements/"+e.Ref)
 	}
-	page := views.EntitlementPage{Frame: a.frame(c), Entitlement: e, SignupLink: a.service.SignupLink(e)}
-	if page.Customer, err = a.store.Customer(ctx, e.CustomerID); err != nil {
+	page, err := a.entitlementPage(c, e)
+	if err != nil {
 		return err
 	}
+	return a.show(c, views.Entitlement(page))
+}
+
+func (a *App) entitlementPage(c *fiber.Ctx, e resale.Entitlement) (views.EntitlementPage, error) {
+	ctx := c.UserContext()
+	page := views.EntitlementPage{Frame: a.frame(c), Entitlement: e, SignupLink: a.service.SignupLink(e)}
+	var err error
+	if page.Customer, err = a.store.Customer(ctx, e.CustomerID); err != nil {
+		return page, err
+	}
 	if page.Product, err = a.store.Product(ctx, e.ProductID); err != nil {
-		return err
+		return page, err
 	}
 	for _, o := range page.Product.Offers {
 		if o.ID == e.OfferID {
@@ -162,12 +171,11 @@ func (a *App) showEntitlement(c *fiber.Ctx) error {
 		}
 	}
 	if page.Requests, err = a.store.RequestsOf(ctx, e.ID, maxRequests); err != nil {
-		return err
+		return page, err
 	}
-	if page.Events, err = a.store.Events(ctx, e.ID, maxEvents); err != nil {
-		return err
-	}
-	return a.show(c, views.Entitlement(page))
+	page.Actions = resale.Actions(e, page.Requests, page.Person.Role)
+	page.Events, err = a.store.Events(ctx, e.ID, maxEvents)
+	return page, err
 }
 
 func (a *App) checkEntitlement(c *fiber.Ctx) error {

@@ -169,6 +169,33 @@ func (p *portal) change(e resale.Entitlement, f func(*resale.Entitlement)) resal
 	return e
 }
 
+// settled adds an entitlement of which Bango has spoken: it has that status, and nothing asked about it is open.
+func (p *portal) settled(status resale.Status) resale.Entitlement {
+	p.t.Helper()
+	e := p.addEntitlement()
+	p.answer(e, resale.Done, "")
+	return p.change(e, func(e *resale.Entitlement) {
+		e.Status, e.BangoStatus, e.BangoID = status, string(status), "b-"+e.ID
+		if status == resale.Pending {
+			e.RegistrationURL = "https://merchant.example/register"
+		}
+	})
+}
+
+// answer puts the newest request about an entitlement into a state.
+func (p *portal) answer(e resale.Entitlement, state resale.RequestState, message string) {
+	p.t.Helper()
+	requests, err := p.store.RequestsOf(p.t.Context(), e.ID, 1)
+	if err != nil || len(requests) != 1 {
+		p.t.Fatalf("%d requests, %v", len(requests), err)
+	}
+	r := requests[0]
+	r.State, r.Message, r.Attempts = state, message, 1
+	if err := p.store.Write(p.t.Context(), func(ctx context.Context, tx resale.Tx) error { return tx.UpdateRequest(ctx, r) }); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // addEvidence stores an attempt at the entitlement's newest request and returns its id.
 func (p *portal) addEvidence(e resale.Entitlement, sent string) string {
 	p.t.Helper()
@@ -393,6 +420,10 @@ type fakeBango struct {
 
 func (f fakeBango) Create(_ context.Context, requestID string, o resale.Order) resale.Answer {
 	return f.create(requestID, o)
+}
+
+func (f fakeBango) Act(_ context.Context, _ string, kind resale.RequestKind, bangoID string, _ resale.Reason) resale.Answer {
+	return resale.Answer{Verdict: resale.VerdictRefused, Message: "Bango does not " + string(kind) + " " + bangoID + "."}
 }
 
 func (f fakeBango) Read(context.Context, string) resale.Answer {

@@ -25,8 +25,9 @@ const (
 	bango   guard = "bango"   // who has the webhook's credentials; the only ones who may post from another site
 	byTopic guard = "topic"   // as the topic asks for
 
-	viewer = guard(resale.Viewer) // staff of this role or a higher one
-	agent  = guard(resale.Agent)
+	viewer     = guard(resale.Viewer) // staff of this role or a higher one
+	agent      = guard(resale.Agent)
+	supervisor = guard(resale.Supervisor)
 )
 
 // route is a line of the table. A GET changes nothing.
@@ -55,6 +56,12 @@ func (a *App) routes() []route {
 		{post, "/entitlements", agent, a.createEntitlement},
 		{get, "/entitlements/new", agent, a.newEntitlement},
 		{get, "/entitlements/:ref", viewer, a.showEntitlement},
+		{get, "/entitlements/:ref/end", agent, a.endEntitlement},
+		{post, "/entitlements/:ref/refresh", agent, a.act(resale.KindRefresh)},
+		{post, "/entitlements/:ref/suspend", agent, a.act(resale.KindSuspend)},
+		{post, "/entitlements/:ref/resume", agent, a.act(resale.KindResume)},
+		{post, "/entitlements/:ref/cancel", agent, a.act(resale.KindCancel)},
+		{post, "/entitlements/:ref/revoke", supervisor, a.act(resale.KindRevoke)},
 		{post, "/entitlements/:ref/check", viewer, a.checkEntitlement},
 		{get, "/entitlements/:ref/evidence/:id", viewer, a.showEvidence},
 		{get, "/notifications", viewer, a.listNotifications},

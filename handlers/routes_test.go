@@ -43,6 +43,8 @@ func TestTheTableGuardsWhatItShould(t *testing.T) {
 	others := map[string]guard{
 		"GET /login": anybody, "POST /login": anybody, "POST /logout": anybody, "GET /setup/:token": holder, "POST /setup/:token": holder,
 		"POST /customers": agent, "POST /entitlements": agent, "GET /entitlements/new": agent,
+		"GET /entitlements/:ref/end": agent, "POST /entitlements/:ref/refresh": agent, "POST /entitlements/:ref/suspend": agent,
+		"POST /entitlements/:ref/resume": agent, "POST /entitlements/:ref/cancel": agent, "POST /entitlements/:ref/revoke": supervisor,
 		"GET /s/:token": holder, "POST /s/:token": holder, "POST /webhooks/bango/:token": bango, "GET /live": byTopic,
 		"GET /static/:name": anybody, "GET /healthz": anybody, "GET /readyz": anybody,
 	}
@@ -102,6 +104,16 @@ func (th things) address(r route) string {
 	return address
 }
 
+// suit returns things of which the route's entitlement is one that the route can do something with.
+func (th things) suit(p *portal, r route) things {
+	status, isAct := map[string]resale.Status{"/entitlements/:ref/refresh": resale.Pending, "/entitlements/:ref/suspend": resale.Active,
+		"/entitlements/:ref/resume": resale.Suspended, "/entitlements/:ref/cancel": resale.Active, "/entitlements/:ref/revoke": resale.Active}[r.path]
+	if isAct {
+		th.entitlement = p.settled(status)
+	}
+	return th
+}
+
 // fields are what a form would send to a route, such that it is accepted.
 func (th things) fields(p *portal, r route) url.Values {
 	switch r.path {
@@ -109,6 +121,8 @@ func (th things) fields(p *portal, r route) url.Values {
 		return url.Values{"customer_identifier": {resale.NewFormToken()}}
 	case "/entitlements":
 		return url.Values{"customer": {th.customer.ID}, "product": {p.products[0].ID}, "form_token": {resale.NewFormToken()}}
+	case "/entitlements/:ref/cancel", "/entitlements/:ref/revoke":
+		return url.Values{"reason": {"REVOKED/OTHER"}, "confirm": {th.entitlement.Ref}}
 	case "/login":
 		return url.Values{"email": {"admin@staff.example"}, "password": {password}}
 	}
@@ -124,6 +138,7 @@ func TestGuards(t *testing.T) {
 		for _, role := range roles {
 			t.Run(fmt.Sprintf("%s %s as %q", r.method, r.path, role), func(t *testing.T) {
 				p.t = t
+				th := th.suit(p, r)
 				before := p.state(th.entitlement)
 				b := p.as(role)
 				var got response
@@ -201,6 +216,7 @@ func TestFormsFromOtherSitesChangeNothing(t *testing.T) {
 		for _, row := range rows {
 			t.Run(fmt.Sprintf("%s site=%q origin=%q", r.path, row.site, row.origin), func(t *testing.T) {
 				p.t = t
+				th := th.suit(p, r)
 				before, b := p.state(th.entitlement), p.as(resale.Admin)
 				var headers []string
 				if row.site != "" {

@@ -3,6 +3,7 @@ package resale
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -23,6 +24,25 @@ func (u upstream) Create(ctx context.Context, requestID string, o Order) Answer 
 	}
 	reply, err := u.client.Create(ctx, requestID, bango.CreateRequest{CustomerIdentifier: o.CustomerIdentifier,
 		MerchantAccountKey: o.MerchantKey, ProductKey: o.ProductKey, OfferKey: offer, NotificationURL: o.NotificationURL})
+	return answer(FromReply, reply, err)
+}
+
+func (u upstream) Act(ctx context.Context, requestID string, kind RequestKind, bangoID string, reason Reason) Answer {
+	why := bango.Reason{Category: reason.Category, Code: reason.Code, Description: reason.Description}
+	var reply *bango.Reply
+	var err error
+	switch kind {
+	case KindSuspend:
+		reply, err = u.client.Suspend(ctx, requestID, bangoID)
+	case KindResume:
+		reply, err = u.client.Resume(ctx, requestID, bangoID)
+	case KindCancel:
+		reply, err = u.client.Cancel(ctx, requestID, bangoID, why)
+	case KindRevoke:
+		reply, err = u.client.Revoke(ctx, requestID, bangoID, why)
+	default:
+		return Answer{Verdict: VerdictMismatch, Message: fmt.Sprintf("There is no such request as %q.", kind)}
+	}
 	return answer(FromReply, reply, err)
 }
 

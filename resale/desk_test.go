@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -79,6 +80,8 @@ func (c *clock) turn(by time.Duration) { c.mu.Lock(); c.at = c.at.Add(by); c.mu.
 type fakeBango struct {
 	t       *testing.T
 	create  []resale.Answer // one for each attempt, the last again and again
+	act     []resale.Answer // likewise, of what is asked during a life
+	acted   []string        // kind, request identifier and reason of each
 	read    resale.Answer
 	found   []resale.Fact
 	find    resale.Answer
@@ -99,6 +102,16 @@ func (b *fakeBango) Create(_ context.Context, requestID string, o resale.Order) 
 		b.create = b.create[1:]
 	}
 	a.Evidence.At, a.Evidence.Method, a.Evidence.Path, a.Evidence.HTTPStatus = noon, "POST", "/entitlement", 200
+	return a
+}
+
+func (b *fakeBango) Act(_ context.Context, requestID string, kind resale.RequestKind, bangoID string, r resale.Reason) resale.Answer {
+	b.acted = append(b.acted, fmt.Sprintf("%s %s %s %s/%s %s", kind, requestID, bangoID, r.Category, r.Code, r.Description))
+	a := b.act[0]
+	if len(b.act) > 1 {
+		b.act = b.act[1:]
+	}
+	a.Evidence.At, a.Evidence.Method, a.Evidence.Path = noon, "POST", "/entitlement/…"
 	return a
 }
 
@@ -154,10 +167,32 @@ func (d *desk) steps() {
 		if err != nil {
 			d.Fatal(err)
 		}
+		if !ok && !d.anyOpen() {
+			return
+		}
 		if !ok {
 			d.clock.turn(5 * time.Minute)
 		}
 	}
+}
+
+// anyOpen reports whether a request about Zoë's entitlements is open.
+func (d *desk) anyOpen() bool {
+	d.Helper()
+	entitlements, err := d.store.EntitlementsOf(d.ctx, d.zoe.ID, 100)
+	if err != nil {
+		d.Fatal(err)
+	}
+	for _, e := range entitlements {
+		requests, err := d.store.RequestsOf(d.ctx, e.ID, 10)
+		if err != nil {
+			d.Fatal(err)
+		}
+		if slices.ContainsFunc(requests, func(r resale.Request) bool { return r.State.Open() }) {
+			return true
+		}
+	}
+	return false
 }
 
 // notify posts a notification for an entitlement.

@@ -9,9 +9,35 @@ import (
 type RequestKind string
 
 const (
-	KindCreate RequestKind = "create" // make the entitlement
-	KindCheck  RequestKind = "check"  // read Bango's record back; changes nothing there
+	KindCreate  RequestKind = "create"  // make the entitlement
+	KindRefresh RequestKind = "refresh" // the same create again, under another identifier: gives a fresh registration URL
+	KindSuspend RequestKind = "suspend" // take the access away for a while
+	KindResume  RequestKind = "resume"  // give it back
+	KindCancel  RequestKind = "cancel"  // end softly: the merchant decides whether at once or when the paid period ends
+	KindRevoke  RequestKind = "revoke"  // end at once
+	KindCheck   RequestKind = "check"   // read Bango's record back; changes nothing there
 )
+
+// NeedsReason reports whether Bango wants to know why.
+func (k RequestKind) NeedsReason() bool { return k == KindCancel || k == KindRevoke }
+
+// reached reports whether a status is what a request of this kind was to bring about.
+func (k RequestKind) reached(s Status) bool {
+	switch k {
+	case KindSuspend:
+		return s == Suspended
+	case KindResume:
+		return s == Active
+	case KindCancel:
+		return s == ActiveEnding || s.Ended()
+	case KindRevoke:
+		return s.Ended()
+	}
+	return false
+}
+
+// changes reports whether a request of this kind asks for a change to an entitlement that exists at Bango.
+func (k RequestKind) changes() bool { return k != KindCreate && k != KindCheck }
 
 // RequestState is what we know of the answer.
 type RequestState string
@@ -38,7 +64,8 @@ type Request struct {
 	EntitlementID string
 	Kind          RequestKind
 	State         RequestState
-	Actor         Actor // who asked
+	Actor         Actor  // who asked
+	Reason        Reason // why; zero where the kind needs none
 	Attempts      int64
 	NotBefore     time.Time // the next attempt is not made earlier
 	LeasedUntil   time.Time // while Sending: when another sender may take it

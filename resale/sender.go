@@ -89,14 +89,23 @@ func (s *Sender) ask(ctx context.Context, r Request, e Entitlement) []Answer {
 	if s.service.now().Sub(r.Created) > GiveUpAfter {
 		return []Answer{{Verdict: VerdictMismatch, Message: "Bango has not said in 24 hours what became of this. Look it up there, then decide."}}
 	}
-	if r.Kind == KindCheck {
+	switch r.Kind {
+	case KindCheck:
 		if e.BangoID == "" {
 			return []Answer{s.find(ctx, e)}
 		}
 		return []Answer{s.upstream.Read(ctx, e.BangoID)}
+	case KindCreate:
+		return s.create(ctx, r, e)
+	case KindRefresh:
+		return s.refresh(ctx, r, e)
 	}
-	first := s.upstream.Create(ctx, r.ID, Order{CustomerIdentifier: e.CustomerIdentifier, MerchantKey: e.MerchantKey,
-		ProductKey: e.ProductKey, OfferKey: e.OfferKey, NotificationURL: s.service.notificationURL(e)})
+	return s.act(ctx, r, e)
+}
+
+// create asks for the entitlement, and looks for it among Bango's records where that leaves open what happened.
+func (s *Sender) create(ctx context.Context, r Request, e Entitlement) []Answer {
+	first := s.upstream.Create(ctx, r.ID, s.order(e))
 	repeated := r.Attempts > 1 // an earlier attempt may have been executed
 	switch {
 	case first.Verdict == VerdictExists, repeated && first.Verdict == VerdictUnknown, repeated && first.Verdict == VerdictRefused:
@@ -108,6 +117,35 @@ func (s *Sender) ask(ctx context.Context, r Request, e Entitlement) []Answer {
 	found := s.find(ctx, e)
 	if found.Verdict == VerdictDone || first.Verdict == VerdictRefused && found.Verdict != VerdictAbsent {
 		return []Answer{first, found}
+	}
+	return []Answer{first}
+}
+
+func (s *Sender) order(e Entitlement) Order {
+	return Order{CustomerIdentifier: e.CustomerIdentifier, MerchantKey: e.MerchantKey, ProductKey: e.ProductKey, OfferKey: e.OfferKey,
+		NotificationURL: s.service.notificationURL(e)}
+}
+
+// refresh asks for a fresh registration URL, which the same create gives while the entitlement is PENDING and only then. Were it not any
+// more, the create might make another entitlement, so Bango's record is read first. src: resale/faq/create-duplicate-pending
+func (s *Sender) refresh(ctx context.Context, r Request, e Entitlement) []Answer {
+	record := s.upstream.Read(ctx, e.BangoID)
+	if record.Verdict != VerdictDone || record.Fact.Status != string(Pending) {
+		return []Answer{record}
+	}
+	return []Answer{record, s.upstream.Create(ctx, r.ID, s.order(e))}
+}
+
+// act asks for something to be done with the entitlement. Where an earlier attempt may have done it, Bango's record settles what the same
+// request again does not: it may have taken effect although nobody heard of it.
+func (s *Sender) act(ctx context.Context, r Request, e Entitlement) []Answer {
+	first := s.upstream.Act(ctx, r.ID, r.Kind, e.BangoID, r.Reason)
+	if r.Attempts == 1 || first.Verdict != VerdictUnknown && first.Verdict != VerdictRefused {
+		return []Answer{first}
+	}
+	record := s.upstream.Read(ctx, e.BangoID)
+	if record.Verdict == VerdictDone && r.Kind.reached(Status(record.Fact.Status)) {
+		return []Answer{first, record}
 	}
 	return []Answer{first}
 }

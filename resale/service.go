@@ -153,13 +153,21 @@ func (s *Service) newEntitlement(ctx context.Context, by Actor, n NewEntitlement
 
 // Await returns the entitlement as soon as Bango's word on it is known, or as it is when the time is up.
 func (s *Service) Await(ctx context.Context, id string, atMost time.Duration) (Entitlement, error) {
+	return s.await(ctx, id, atMost, func(e Entitlement) (bool, error) { return e.Status != Requested, nil })
+}
+
+// await returns the entitlement as soon as enough is known, or as it is when the time is up.
+func (s *Service) await(ctx context.Context, id string, atMost time.Duration, enough func(Entitlement) (bool, error)) (Entitlement, error) {
 	listener := s.hub.Listen(TopicEntitlement(id))
 	defer listener.Close()
 	timeout := time.NewTimer(atMost)
 	defer timeout.Stop()
 	for {
 		e, err := s.store.Entitlement(ctx, id)
-		if err != nil || e.Status != Requested {
+		if err != nil {
+			return e, err
+		}
+		if known, err := enough(e); err != nil || known {
 			return e, err
 		}
 		select {

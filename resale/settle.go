@@ -82,7 +82,10 @@ func (s *Service) outcome(e Entitlement, r Request, a Answer) outcome {
 	case VerdictRefused, VerdictMisconfigured:
 		o.request.State, o.kind = Denied, EventRefused
 		o.text = "got a no from Bango: " + a.Message
-		if r.Kind == KindCheck {
+		if r.Kind.changes() {
+			o.text = "got a no from Bango to " + string(r.Kind) + " it: " + a.Message
+			o.doubted = a.Verdict == VerdictRefused // what we believed possible was not: Bango's record may differ from ours
+		} else if r.Kind == KindCheck {
 			o.text = "could not check with Bango: " + a.Message
 		} else if e.BangoStatus == "" {
 			o.after.Status, o.after.Message = Refused, a.Message
@@ -96,6 +99,10 @@ func (s *Service) outcome(e Entitlement, r Request, a Answer) outcome {
 		if r.Kind == KindCheck {
 			o.request.State, o.kind, o.text = Done, EventChecked, "checked with Bango: it has no record of this"
 			o.after.CheckedAt = now
+			break
+		}
+		if r.Kind.changes() {
+			o.request.State, o.kind, o.text = Denied, EventRefused, "got a no from Bango to "+string(r.Kind)+" it: it has no record of this"
 			break
 		}
 		fallthrough
@@ -125,7 +132,11 @@ func (s *Service) applyAnswer(o *outcome, r Request, a Answer) {
 	if effect != EffectForeign {
 		o.after.CheckedAt = o.request.Updated
 	}
-	o.kind, o.text = EventAnswered, answeredText(a, o.after)
+	o.kind, o.text = EventAnswered, answeredText(r.Kind, a, o.after)
+	if r.Kind == KindRefresh && a.Fact.Source == FromRecord {
+		o.request.State, o.request.Message = Denied, "The customer does not have to sign up any more: Bango says "+clip(a.Fact.Status, 40)+"."
+		o.kind, o.text = EventChecked, checkedText(a.Fact, effect)+"; no fresh link is needed"
+	}
 	if r.Kind == KindCheck {
 		o.kind, o.text = EventChecked, checkedText(a.Fact, effect)
 	}
@@ -148,10 +159,16 @@ func (s *Service) applyAnswer(o *outcome, r Request, a Answer) {
 	}
 }
 
-func answeredText(a Answer, after Entitlement) string {
+func answeredText(k RequestKind, a Answer, after Entitlement) string {
 	switch {
+	case k == KindRefresh && a.Verdict == VerdictAction:
+		return "got a fresh registration link from Bango"
 	case a.Verdict == VerdictAction:
 		return "got Bango's answer: the customer must register with the merchant"
+	case k.changes() && k != KindRefresh && !k.reached(Status(a.Fact.Status)):
+		return "got Bango's answer: it is accepted, the merchant has yet to confirm"
+	case k.changes():
+		return "got Bango's answer: " + clip(a.Fact.Status, 40)
 	case after.Status == Active:
 		return "got Bango's answer: it is active at once"
 	}

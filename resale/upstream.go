@@ -9,6 +9,8 @@ import (
 type Upstream interface {
 	// Create asks for an entitlement. Calls with the same request identifier create it once.
 	Create(ctx context.Context, requestID string, o Order) Answer
+	// Act asks for something to be done with an entitlement: suspend, resume, cancel or revoke. Calls with the same request identifier do it once.
+	Act(ctx context.Context, requestID string, kind RequestKind, bangoID string, reason Reason) Answer
 	// Read asks for the record of one entitlement; its Fact comes FromRecord.
 	Read(ctx context.Context, bangoID string) Answer
 	// Find asks for all records of a customer and product. facts is complete only where the verdict is VerdictDone.

@@ -96,6 +96,21 @@ type EntitlementPage struct {
 	SignupLink  string           // the portal's own address for the end user
 	Requests    []resale.Request // newest first
 	Events      []resale.Event   // newest first
+	Actions     []resale.Action  // what the person may do now, and why not the rest
+	Fault       *resale.Error    // why an act was turned down; nil for none
+}
+
+// EndPage is where an entitlement is cancelled or revoked.
+type EndPage struct {
+	Frame
+	Entitlement resale.Entitlement
+	Customer    resale.Customer
+	Product     resale.Product
+	Actions     []resale.Action
+	Kind        resale.RequestKind // of the form that was turned down, and what it held; empty for none
+	Reason      resale.Reason
+	Confirm     string
+	Fault       *resale.Error // why it was turned down; nil for none
 }
 
 // EntitlementsPage is the list, filtered.

@@ -113,8 +113,9 @@ func requestWords(r resale.Request, now time.Time) string {
 	return string(r.State)
 }
 
+// needsPerson reports whether a person has to decide what comes of the last thing that was asked, or of the last look at the record.
 func needsPerson(requests []resale.Request) bool {
-	return slices.ContainsFunc(requests, func(r resale.Request) bool { return r.State == resale.Manual })
+	return len(requests) > 0 && requests[0].State == resale.Manual || newest(requests).State == resale.Manual
 }
 
 // waits reports whether something will change soon by itself.

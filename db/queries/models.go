@@ -119,20 +119,23 @@ type Product struct {
 }
 
 type Request struct {
-	ID            string
-	EntitlementID string
-	Kind          string
-	State         string
-	ActorKind     string
-	ActorID       string
-	ActorName     string
-	Attempts      int64
-	NotBefore     int64
-	LeasedUntil   int64
-	Message       string
-	Created       int64
-	Updated       int64
-	Due           int64
+	ID                string
+	EntitlementID     string
+	Kind              string
+	State             string
+	ActorKind         string
+	ActorID           string
+	ActorName         string
+	ReasonCategory    string
+	ReasonCode        string
+	ReasonDescription string
+	Attempts          int64
+	NotBefore         int64
+	LeasedUntil       int64
+	Message           string
+	Created           int64
+	Updated           int64
+	Due               int64
 }
 
 type Session struct {

@@ -66,26 +66,29 @@ func (q *Queries) InsertEvidence(ctx context.Context, arg InsertEvidenceParams) 
 }
 
 const insertRequest = `-- name: InsertRequest :exec
-INSERT INTO requests (id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, attempts, not_before, leased_until, message,
-  created, updated, due)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+INSERT INTO requests (id, entitlement_id, kind, state, actor_kind, actor_id, actor_name,
+  reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 `
 
 type InsertRequestParams struct {
-	ID            string
-	EntitlementID string
-	Kind          string
-	State         string
-	ActorKind     string
-	ActorID       string
-	ActorName     string
-	Attempts      int64
-	NotBefore     int64
-	LeasedUntil   int64
-	Message       string
-	Created       int64
-	Updated       int64
-	Due           int64
+	ID                string
+	EntitlementID     string
+	Kind              string
+	State             string
+	ActorKind         string
+	ActorID           string
+	ActorName         string
+	ReasonCategory    string
+	ReasonCode        string
+	ReasonDescription string
+	Attempts          int64
+	NotBefore         int64
+	LeasedUntil       int64
+	Message           string
+	Created           int64
+	Updated           int64
+	Due               int64
 }
 
 func (q *Queries) InsertRequest(ctx context.Context, arg InsertRequestParams) error {
@@ -97,6 +100,9 @@ func (q *Queries) InsertRequest(ctx context.Context, arg InsertRequestParams) er
 		arg.ActorKind,
 		arg.ActorID,
 		arg.ActorName,
+		arg.ReasonCategory,
+		arg.ReasonCode,
+		arg.ReasonDescription,
 		arg.Attempts,
 		arg.NotBefore,
 		arg.LeasedUntil,
@@ -111,7 +117,7 @@ func (q *Queries) InsertRequest(ctx context.Context, arg InsertRequestParams) er
 const leaseRequest = `-- name: LeaseRequest :one
 UPDATE requests SET state = 'sending', attempts = attempts + 1, leased_until = $1, due = $1, updated = $2
 WHERE id = (SELECT r.id FROM requests r WHERE r.due <= $2 ORDER BY r.due LIMIT 1) AND due <= $2
-RETURNING id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, attempts, not_before, leased_until, message, created, updated, due
+RETURNING id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due
 `
 
 type LeaseRequestParams struct {
@@ -130,6 +136,9 @@ func (q *Queries) LeaseRequest(ctx context.Context, arg LeaseRequestParams) (Req
 		&i.ActorKind,
 		&i.ActorID,
 		&i.ActorName,
+		&i.ReasonCategory,
+		&i.ReasonCode,
+		&i.ReasonDescription,
 		&i.Attempts,
 		&i.NotBefore,
 		&i.LeasedUntil,
@@ -162,7 +171,7 @@ func (q *Queries) ReleaseLeases(ctx context.Context, never int64) error {
 }
 
 const request = `-- name: Request :one
-SELECT id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, attempts, not_before, leased_until, message, created, updated, due FROM requests WHERE id = $1
+SELECT id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due FROM requests WHERE id = $1
 `
 
 func (q *Queries) Request(ctx context.Context, id string) (Request, error) {
@@ -176,6 +185,9 @@ func (q *Queries) Request(ctx context.Context, id string) (Request, error) {
 		&i.ActorKind,
 		&i.ActorID,
 		&i.ActorName,
+		&i.ReasonCategory,
+		&i.ReasonCode,
+		&i.ReasonDescription,
 		&i.Attempts,
 		&i.NotBefore,
 		&i.LeasedUntil,
@@ -188,7 +200,7 @@ func (q *Queries) Request(ctx context.Context, id string) (Request, error) {
 }
 
 const requestsOf = `-- name: RequestsOf :many
-SELECT id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, attempts, not_before, leased_until, message, created, updated, due FROM requests WHERE entitlement_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due FROM requests WHERE entitlement_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type RequestsOfParams struct {
@@ -213,6 +225,9 @@ func (q *Queries) RequestsOf(ctx context.Context, arg RequestsOfParams) ([]Reque
 			&i.ActorKind,
 			&i.ActorID,
 			&i.ActorName,
+			&i.ReasonCategory,
+			&i.ReasonCode,
+			&i.ReasonDescription,
 			&i.Attempts,
 			&i.NotBefore,
 			&i.LeasedUntil,

@@ -1,7 +1,7 @@
 -- name: InsertRequest :exec
-INSERT INTO requests (id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, attempts, not_before, leased_until, message,
-  created, updated, due)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
+INSERT INTO requests (id, entitlement_id, kind, state, actor_kind, actor_id, actor_name,
+  reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 
 -- name: UpdateRequest :execrows
 UPDATE requests SET state = $2, attempts = $3, not_before = $4, leased_until = $5, message = $6, updated = $7, due = $8 WHERE id = $1;

@@ -1,0 +1,184 @@
+package views
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/a-h/templ"
+
+	"latchkey/resale"
+)
+
+// actWords are what people call each kind of request: on a button, what it does beside that, what is asked of Bango in a sentence, and
+// what it means that Bango said no.
+var actWords = map[resale.RequestKind]struct{ name, does, ask, no string }{
+	resale.KindCreate:  {ask: "create it", no: "Bango refused to create it"},
+	resale.KindRefresh: {name: "Fresh link", does: "a new one from the merchant", ask: "give a fresh link", no: "There is no fresh link"},
+	resale.KindSuspend: {name: "Suspend", does: "no access until it is resumed", ask: "suspend it", no: "Bango refused to suspend it"},
+	resale.KindResume:  {name: "Resume", does: "the customer has access again", ask: "resume it", no: "Bango refused to resume it"},
+	resale.KindCancel:  {name: "Cancel", ask: "cancel it", no: "Bango refused to cancel it"},
+	resale.KindRevoke:  {name: "Revoke", ask: "revoke it", no: "Bango refused to revoke it"},
+}
+
+// reasonWords are Bango's reasons in words, for whoever has to choose one. src: resale/api-ref/reason-codes
+var reasonWords = map[resale.Reason]string{
+	{Category: "CUSTOMER_CANCELLED", Code: "NOT_RENEWED"}:             "did not renew",
+	{Category: "CUSTOMER_CANCELLED", Code: "CHANGED_SERVICE"}:         "changed to another service of the merchant",
+	{Category: "CUSTOMER_CANCELLED", Code: "CUSTOMER_CANCELLED"}:      "does not want it any more",
+	{Category: "CUSTOMER_CANCELLED", Code: "EXPIRED"}:                 "its expiry date is reached",
+	{Category: "CUSTOMER_CANCELLED", Code: "OTHER"}:                   "another reason",
+	{Category: "CUSTOMER_CHANGED", Code: "CUSTOMER_CANCELLED_BUNDLE"}: "cancelled the bundle that it belongs to",
+	{Category: "CUSTOMER_CHANGED", Code: "CUSTOMER_CANCELLED_ADDON"}:  "cancelled the add-on that it is",
+	{Category: "CUSTOMER_CHANGED", Code: "CHANGED_SERVICE"}:           "has it through another party now",
+	{Category: "CUSTOMER_CHANGED", Code: "OTHER"}:                     "another change",
+	{Category: "REVOKED", Code: "ACCOUNT_TERMINATED"}:                 "the customer's account was closed",
+	{Category: "REVOKED", Code: "SUSPENDED_CANCEL"}:                   "ended under the terms of its suspension",
+	{Category: "REVOKED", Code: "OTHER"}:                              "another reason of ours",
+	{Category: "ACTIVATION_ROLLBACK", Code: "TEST_ENTITLEMENT"}:       "it was a test",
+	{Category: "ACTIVATION_ROLLBACK", Code: "FRAUD"}:                  "known fraud",
+	{Category: "ACTIVATION_ROLLBACK", Code: "FRAUD_CHECK"}:            "a fraud check",
+	{Category: "ACTIVATION_ROLLBACK", Code: "OTHER"}:                  "another mistake",
+}
+
+// reasonGroup is a category of reasons.
+type reasonGroup struct {
+	category, words string
+	reasons         []resale.Reason
+}
+
+// reasonGroups are all reasons by category, those that go with the kind of request first.
+func reasonGroups(kind resale.RequestKind) []reasonGroup {
+	groups := []reasonGroup{
+		{category: "CUSTOMER_CANCELLED", words: "The customer cancelled"},
+		{category: "CUSTOMER_CHANGED", words: "The customer changed something"},
+		{category: "REVOKED", words: "We take it away"},
+		{category: "ACTIVATION_ROLLBACK", words: "It should not have been activated"},
+	}
+	for i := range groups {
+		for _, r := range resale.Reasons {
+			if r.Category == groups[i].category {
+				groups[i].reasons = append(groups[i].reasons, r)
+			}
+		}
+	}
+	if kind == resale.KindRevoke {
+		return append(groups[2:], groups[:2]...)
+	}
+	return groups
+}
+
+// reasonText tells a reason without its description; empty where there is none.
+func reasonText(r resale.Reason) string {
+	r.Description = ""
+	switch words := reasonWords[r]; {
+	case r == resale.Reason{}:
+		return ""
+	case words == "":
+		return r.Category + " / " + r.Code
+	default:
+		return fmt.Sprintf("%s (%s / %s)", words, r.Category, r.Code)
+	}
+}
+
+func actAddress(e resale.Entitlement, kind resale.RequestKind) templ.SafeURL {
+	return templ.SafeURL("/entitlements/" + e.Ref + "/" + string(kind))
+}
+
+// action returns the one of that kind.
+func action(actions []resale.Action, kind resale.RequestKind) resale.Action {
+	i := slices.IndexFunc(actions, func(a resale.Action) bool { return a.Kind == kind })
+	if i < 0 {
+		return resale.Action{Kind: kind}
+	}
+	return actions[i]
+}
+
+// nothingBecause is the one reason why nothing at all can be done; empty where something can, or the reasons differ.
+func nothingBecause(actions []resale.Action) string {
+	if len(actions) == 0 || slices.ContainsFunc(actions, func(a resale.Action) bool { return a.Why != actions[0].Why }) {
+		return ""
+	}
+	return actions[0].Why
+}
+
+// endLink is what the link to the page that ends it says on the line of one kind that is allowed; empty where another line has the link.
+func endLink(actions []resale.Action, kind resale.RequestKind) string {
+	cancel, revoke := action(actions, resale.KindCancel).Allowed, action(actions, resale.KindRevoke).Allowed
+	switch {
+	case !cancel || !revoke:
+		return actWords[kind].name + " …"
+	case kind == resale.KindCancel:
+		return "Cancel or revoke …"
+	}
+	return ""
+}
+
+// cancelMeans tells what follows from a cancel. src: resale/entitlements/cancel
+func cancelMeans(e resale.Entitlement) string {
+	if e.Status == resale.Pending {
+		return "The customer has not signed up yet, and no longer can: it ends as soon as the merchant has taken note."
+	}
+	return "The customer keeps access until the end of the paid period if the merchant has one; otherwise it ends at once."
+}
+
+// revokeMeans tells what follows from a revoke. src: resale/entitlements/revoke
+func revokeMeans(e resale.Entitlement) string {
+	switch e.Status {
+	case resale.Pending:
+		return "The customer has not signed up yet, and no longer can, from now on."
+	case resale.Suspended:
+		return "It ends now. The customer has no access today and does not get it back."
+	}
+	return "The customer loses access now, whatever is paid for already."
+}
+
+// endForm is what the form of one card holds.
+type endForm struct {
+	Reason  resale.Reason
+	Confirm string
+	Fault   *resale.Error
+}
+
+// form returns what was typed into the card's form, where that is the one that was turned down.
+func (p EndPage) form(kind resale.RequestKind) endForm {
+	if p.Kind != kind {
+		return endForm{}
+	}
+	return endForm{p.Reason, p.Confirm, p.Fault}
+}
+
+// newest is what was last asked of Bango, looks at its record aside.
+func newest(requests []resale.Request) resale.Request {
+	i := slices.IndexFunc(requests, func(r resale.Request) bool { return r.Kind != resale.KindCheck })
+	if i < 0 {
+		return resale.Request{}
+	}
+	return requests[i]
+}
+
+// leaves are the statuses that an act takes an entitlement out of, once the merchant has confirmed it.
+var leaves = map[resale.RequestKind][]resale.Status{
+	resale.KindSuspend: {resale.Active},
+	resale.KindResume:  {resale.Suspended},
+	resale.KindCancel:  {resale.Pending, resale.Active, resale.Suspended},
+	resale.KindRevoke:  {resale.Pending, resale.Active, resale.ActiveEnding, resale.Suspended},
+}
+
+// unconfirmed reports whether Bango took the request and no status has followed yet.
+func unconfirmed(r resale.Request, p EntitlementPage) bool {
+	return r.State == resale.Done && slices.Contains(leaves[r.Kind], p.Entitlement.Status) &&
+		!slices.ContainsFunc(p.Events, func(e resale.Event) bool { return e.To != "" && e.At.After(r.Created) })
+}
+
+// underWay reports whether something will change soon by itself.
+func underWay(p EntitlementPage) bool {
+	return waits(p.Entitlement.Status) || slices.ContainsFunc(p.Requests, func(r resale.Request) bool { return r.State.Open() })
+}
+
+// liveTopic is empty for the answer to a form: its address cannot be read again.
+func liveTopic(p EntitlementPage) string {
+	if p.Fault != nil {
+		return ""
+	}
+	return resale.TopicEntitlement(p.Entitlement.ID)
+}
