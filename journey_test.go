@@ -93,11 +93,13 @@ func TestJourney(t *testing.T) {
 }
 
 // signIn signs the sample agent in and shows the start page.
-func (t *tab) signIn(portal string) {
+func (t *tab) signIn(portal string) { t.t.Helper(); t.signInAs(portal, demoStaff[0].Email) }
+
+func (t *tab) signInAs(portal, email string) {
 	t.t.Helper()
 	t.do("open the portal", chromedp.Navigate(portal), chromedp.WaitVisible(chromedp.CSS(`input[name=password]`)))
 	t.screenshot("sign-in")
-	t.do("sign in", chromedp.SendKeys(chromedp.CSS(`input[name=email]`), demoStaff[0].Email),
+	t.do("sign in", chromedp.SendKeys(chromedp.CSS(`input[name=email]`), email),
 		chromedp.SendKeys(chromedp.CSS(`input[name=password]`), demoPassword+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`.find`)))
 }
 
@@ -197,6 +199,53 @@ func TestOtherOutcomes(t *testing.T) {
 	staff.bringToFront()
 	staff.status("CANCELLED")
 	staff.everyLook("declined")
+}
+
+// The whole life of an entitlement, as a supervisor takes it through: a fresh link, suspended, resumed, cancelled, revoked.
+func TestLife(t *testing.T) {
+	b := startBrowser(t)
+	d := startDemo(t)
+	staff := b.tab("life")
+	staff.signInAs(d.portal, "sofia@demo.example")
+	staff.ask("cust-0004", "Bango Music")
+	staff.status("PENDING")
+	link := staff.attribute("#signup-link", "value")
+	staff.do("ask for a fresh link", chromedp.Click(chromedp.CSS(`#do-refresh`)), chromedp.WaitReady(`//li[@data-event="answered"][contains(., "fresh registration link")]`))
+	staff.everyLook("fresh-link")
+	if again := staff.attribute("#signup-link", "value"); again != link {
+		t.Errorf("the fresh link changed the signup link from %s to %s", link, again)
+	}
+
+	customer := b.tab("life-customer", chromedp.EmulateViewport(390, 844))
+	customer.do("sign up", chromedp.Navigate(link), chromedp.Click(chromedp.CSS(`form button`)), chromedp.Click(chromedp.CSS(`button[value=finish]`)),
+		chromedp.WaitNotPresent(chromedp.CSS(`button[value=finish]`)))
+	staff.bringToFront()
+	staff.status("ACTIVE")
+
+	staff.do("suspend", chromedp.Click(chromedp.CSS(`#do-suspend`)))
+	staff.status("SUSPENDED")
+	staff.everyLook("suspended")
+	staff.do("resume", chromedp.Click(chromedp.CSS(`#do-resume`)))
+	staff.status("ACTIVE")
+
+	staff.do("go to the endings by keyboard", press("x"), chromedp.WaitVisible(chromedp.CSS(`#cancel select`)))
+	staff.everyLook("endings")
+	staff.do("cancel", chromedp.SetValue(chromedp.CSS(`#cancel select`), "CUSTOMER_CANCELLED/NOT_RENEWED"),
+		chromedp.SendKeys(chromedp.CSS(`#cancel input[name=reason_description]`), "moved abroad"), chromedp.Click(chromedp.CSS(`#cancel button`)))
+	staff.status("ACTIVE-ENDING")
+	if said := staff.text("#timeline"); !strings.Contains(said, "moved abroad") {
+		t.Errorf("the timeline does not tell why: %s", said)
+	}
+	staff.everyLook("ending")
+
+	ref := staff.text("h1")
+	staff.do("revoke", press("x"), chromedp.WaitVisible(chromedp.CSS(`#revoke select`)),
+		chromedp.SetValue(chromedp.CSS(`#revoke select`), "REVOKED/ACCOUNT_TERMINATED"), chromedp.SendKeys(chromedp.CSS(`#revoke input[name=confirm]`), strings.ToLower(ref)), chromedp.Click(chromedp.CSS(`#revoke button`)))
+	staff.status("REVOKED")
+	staff.everyLook("revoked")
+	customer.bringToFront()
+	customer.do("see that it has ended", chromedp.Navigate(link), chromedp.WaitVisible(chromedp.CSS(`[data-status=REVOKED]`)))
+	customer.screenshot("ended")
 }
 
 func TestTheDemoLeavesNothingBehind(t *testing.T) {
