@@ -15,6 +15,9 @@ const NewestSchema = newestSchema
 // EachAlone makes the store commit every write in a transaction of its own. It must come before the first write.
 func (s *Store) EachAlone() { s.batchSize = 1 }
 
+// Waiting is how many writes are in the queue.
+func (s *Store) Waiting() int { return len(s.queue) }
+
 // Payloads are the messages that tell other processes of changes.
 var Payloads = payloads
 

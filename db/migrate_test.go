@@ -71,6 +71,17 @@ func TestInstancesMayStartTogether(t *testing.T) {
 	})
 }
 
+func TestAMigrationIsAppliedOnce(t *testing.T) {
+	raw, err := sql.Open("sqlite", dbtest.SQLite(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	if _, err := raw.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, TRUE)", db.NewestSchema); err == nil {
+		t.Error("a second process could apply a migration that another has applied meanwhile")
+	}
+}
+
 func TestANewerSchemaIsRefused(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, database string) {
 		driver := "sqlite"

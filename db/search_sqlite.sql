@@ -10,3 +10,5 @@ CREATE TRIGGER customers_search_update AFTER UPDATE OF search ON customers BEGIN
   INSERT INTO customer_search (customer_search, rowid, search) VALUES ('delete', old.search_key, old.search);
   INSERT INTO customer_search (rowid, search) VALUES (new.search_key, new.search);
 END;
+-- Of several processes that migrate a file at once, only one has a migration to its name: the transaction of any other fails.
+CREATE UNIQUE INDEX goose_db_version_once ON goose_db_version (version_id);

@@ -585,7 +585,7 @@ func TestNoRequestIsLeasedTwice(t *testing.T) {
 		})
 		stores := []*desk{d}
 		if strings.HasPrefix(d.database, "postgres") {
-			stores = append(stores, openDesk(d.T, d.database))
+			stores = append(stores, openDesk(d.TB, d.database))
 		}
 		var mu sync.Mutex
 		var senders sync.WaitGroup
@@ -623,7 +623,7 @@ func TestNoRequestIsLeasedTwice(t *testing.T) {
 
 func TestReadersSeeWhatWasWritten(t *testing.T) {
 	each(t, func(d *desk) {
-		other := openDesk(d.T, d.database)
+		other := openDesk(d.TB, d.database)
 		for i := range 20 {
 			name := fmt.Sprint("setting", i)
 			d.write(func(ctx context.Context, tx resale.Tx) error { _, err := tx.EnsureSetting(ctx, name, "x"); return err })

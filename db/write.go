@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -22,7 +23,7 @@ const (
 )
 
 // batchTime is how long the first write of a batch is kept waiting by those that join it.
-const batchTime = 25 * time.Millisecond
+const batchTime = 100 * time.Millisecond
 
 var (
 	errBusy = &resale.Error{Code: resale.CodeBusy, Message: "Too much is being stored at once. Try again in a moment."}
@@ -110,16 +111,21 @@ func (w writer) run() {
 	}
 }
 
-// next returns a write that waits, or nil.
+// next returns a write that waits, or nil. Where none waits it lets the others run once: callers that were answered a moment ago may be about
+// to write again. Nobody is waited for, so that a lone caller loses nothing.
 func (w writer) next() *job {
-	for {
+	for yielded := false; ; {
 		select {
 		case j := <-w.queue: // nil once it is closed and empty
 			if j == nil || j.claimed.CompareAndSwap(false, true) {
 				return j
 			}
 		default:
-			return nil
+			if yielded {
+				return nil
+			}
+			runtime.Gosched()
+			yielded = true
 		}
 	}
 }

@@ -27,12 +27,10 @@ func TestWritesTogetherShareACommitAndFailAlone(t *testing.T) {
 		defer release()
 		before, _ := d.log.count()
 		const writes = 60
-		var ready atomic.Int64
 		var all sync.WaitGroup
 		outcomes := make([]error, writes)
 		for i := range writes {
 			all.Go(func() {
-				ready.Add(1)
 				outcomes[i] = d.Write(d.Context(), func(ctx context.Context, tx resale.Tx) error {
 					tx.Announce(resale.Change{Topics: []string{fmt.Sprint(i)}})
 					if _, err := tx.EnsureSetting(ctx, fmt.Sprint(i), "x"); err != nil {
@@ -48,10 +46,7 @@ func TestWritesTogetherShareACommitAndFailAlone(t *testing.T) {
 				})
 			})
 		}
-		until(d.T, "all queue up", func() bool { return ready.Load() == writes })
-		for range 100 { // from ready into the queue is a step or two
-			runtime.Gosched()
-		}
+		until(d.TB, "all queue up", func() bool { return d.Waiting() == writes })
 		release()
 		all.Wait()
 		if commits, _ := d.log.count(); commits-before > writes/3 { // how many share one depends on how long each takes; alone it is 1 or 2
@@ -229,25 +224,22 @@ func TestTooManyWritesAreTurnedAway(t *testing.T) {
 
 func TestCloseEndsWhatWaits(t *testing.T) {
 	each(t, func(d *desk) {
-		second := openDesk(d.T, d.database)
+		second := openDesk(d.TB, d.database)
 		release := second.hold()
 		var all sync.WaitGroup
-		var queued atomic.Int64
 		for i := range 20 {
 			all.Go(func() {
-				queued.Add(1)
 				err := second.Write(d.Context(), func(ctx context.Context, tx resale.Tx) error {
 					_, err := tx.EnsureSetting(ctx, fmt.Sprint(i), "x")
 					return err
 				})
-				_, found := d.Setting(d.Context(), fmt.Sprint(i))
-				if (err == nil) != (found == nil) {
+				if _, found := d.Setting(d.Context(), fmt.Sprint(i)); err != nil || found != nil {
 					d.Errorf("%d: Write says %v, stored %v", i, err, found)
 				}
 			})
 		}
-		until(d.T, "all queue up", func() bool { return queued.Load() == 20 })
-		go release()
+		until(d.TB, "all queue up", func() bool { return second.Waiting() == 20 })
+		all.Go(release)
 		if err := second.Close(); err != nil {
 			d.Error(err)
 		}
@@ -258,10 +250,39 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 	})
 }
 
+func TestALockedEntitlementIsChangedByOneAtATime(t *testing.T) {
+	each(t, func(d *desk) {
+		e, portals := d.stored(1), []*desk{d, openDesk(d.TB, d.database)}
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				for range 50 {
+					err := portals[i%2].Write(d.Context(), func(ctx context.Context, tx resale.Tx) error {
+						before, err := tx.LockEntitlement(ctx, e.ID)
+						if err != nil {
+							return err
+						}
+						after := before
+						after.Opened++
+						return tx.UpdateEntitlement(ctx, before, after)
+					})
+					if err != nil {
+						d.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		if e, err := d.Entitlement(d.Context(), e.ID); err != nil || e.Opened != 400 {
+			d.Errorf("%d of 400 changes are there, %v", e.Opened, err)
+		}
+	})
+}
+
 // Several processes may write to one SQLite file, as an operator's command does beside the portal.
 func TestNobodyMeetsALockedDatabase(t *testing.T) {
 	each(t, func(d *desk) {
-		second := openDesk(d.T, d.database)
+		second := openDesk(d.TB, d.database)
 		stop := make(chan struct{})
 		var readers, writers sync.WaitGroup
 		readers.Go(func() {
