@@ -76,9 +76,9 @@ func TestImports(t *testing.T) {
 	}
 	const customers, catalogue = "customerIdentifier,name,email,phone\n", "merchantAccountKey,merchantName,productKey,productName,offerKey,offerName\n"
 	for _, tt := range []struct{ kind, content, says string }{
-		{"customers", "\ufeff" + customers + "c-1,Zoë,zoe@example.com,+44 20 7946 0001\r\nc-2,\"Doe, Jane\",,\n", "2 customers added, 0 changed.\n"},
-		{"customers", customers + "c-1,Zoë Example,zoe@example.com,\nc-2,\"Doe, Jane\",,\n", "0 customers added, 1 changed.\n"},
-		{"catalogue", catalogue + "BANGO,Bango,BangoMusic,Bango Music,,\nBANGO,Bango,BangoMusic,Bango Music,TestOffer,Test offer\n", "2 lines of the catalogue taken over.\n"},
+		{"customers", "\ufeff" + customers + "c-1,Zoë,zoe@example.com,+44 20 7946 0001\r\nc-2,\"Doe, Jane\",,\n", "Customers: 2 added, 0 changed.\n"},
+		{"customers", customers + "c-1,Zoë Example,zoe@example.com,\nc-2,\"Doe, Jane\",,\n", "Customers: 0 added, 1 changed.\n"},
+		{"catalogue", catalogue + "BANGO,Bango,BangoMusic,Bango Music,,\nBANGO,Bango,BangoMusic,Bango Music,TestOffer,Test offer\n", "Catalogue lines: 2 taken over.\n"},
 	} {
 		if exit, out, errs := run(t, env, "", "import", tt.kind, file(tt.content)); exit != 0 || out != tt.says || errs != "" {
 			t.Errorf("%q: exit %d, %q, %q", tt.content, exit, out, errs)

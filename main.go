@@ -273,7 +273,7 @@ func (c *importCustomersCmd) Run(ctx context.Context, s streams) error {
 	return importFile(ctx, c.File, c.Database, s, func(ctx context.Context, service *resale.Service, file io.Reader) error {
 		added, changed, err := service.ImportCustomers(ctx, file)
 		if err == nil {
-			fmt.Fprintf(s.out, "%d customers added, %d changed.\n", added, changed)
+			fmt.Fprintf(s.out, "Customers: %d added, %d changed.\n", added, changed)
 		}
 		return err
 	})
@@ -288,7 +288,7 @@ func (c *importCatalogueCmd) Run(ctx context.Context, s streams) error {
 	return importFile(ctx, c.File, c.Database, s, func(ctx context.Context, service *resale.Service, file io.Reader) error {
 		rows, err := service.ImportCatalogue(ctx, file)
 		if err == nil {
-			fmt.Fprintf(s.out, "%d lines of the catalogue taken over.\n", rows)
+			fmt.Fprintf(s.out, "Catalogue lines: %d taken over.\n", rows)
 		}
 		return err
 	})
