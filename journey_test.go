@@ -113,7 +113,8 @@ func (t *tab) open(customer string) {
 
 func (t *tab) choose(product string) {
 	t.t.Helper()
-	t.do("choose "+product, chromedp.Click(fmt.Sprintf(`//label[normalize-space(.)=%q]`, product)))
+	t.do("choose "+product, chromedp.Click(fmt.Sprintf(`//label[normalize-space(.)=%q]`, product)),
+		chromedp.WaitReady(chromedp.CSS(`#choices :checked`)))
 }
 
 func (t *tab) send() {

@@ -62,7 +62,7 @@ function live(address) {
 
 // takeOver replaces the parts of this page that differ in the other. Rows of a list change in place and never move.
 function takeOver(other) {
-  enhance(other); // so that only true differences are left
+  age(other); // so that only true differences are left
   for (const part of document.querySelectorAll('[data-part]')) {
     const fresh = other.getElementById(part.id);
     if (!fresh || fresh.isEqualNode(part) || part.contains(document.activeElement) && part.querySelector(':focus:is(input, select)')) continue;
@@ -108,13 +108,6 @@ function mark(element) {
 function announce(words) {
   const region = document.querySelector('[data-announce]');
   if (region) region.textContent = words;
-}
-
-// enhance gives life to what is of no use without JavaScript.
-function enhance(root) {
-  for (const button of root.querySelectorAll('[data-copy]')) button.hidden = false;
-  for (const box of root.querySelectorAll('[data-narrows]')) box.hidden = false;
-  age(root);
 }
 
 document.addEventListener('click', async (event) => {
@@ -200,7 +193,7 @@ function age(root) {
   }
 }
 
-enhance(document);
+age(document);
 setInterval(() => age(document), 20000);
 const address = document.body.dataset.live;
 if (address) live(address);
