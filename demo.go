@@ -111,7 +111,7 @@ Everything is on this machine and nothing is real. Ctrl+C stops it and leaves no
 
 // demoListen takes an address on this machine. Where the usual one is taken by another program, any free port does.
 func demoListen(address, usual, flag string) (*listener, error) {
-	if host, _, err := net.SplitHostPort(address); err != nil || !isLoopback(host) {
+	if host, _, err := net.SplitHostPort(address); err != nil || !resale.IsLoopback(host) {
 		return nil, fmt.Errorf("%s is %q; the demo serves this machine alone, so expected something like 127.0.0.1:8080", flag, address)
 	}
 	l, err := listen(address, flag)

@@ -140,13 +140,7 @@ func checkURL(name, raw string) (string, error) {
 	return strings.TrimSuffix(raw, "/"), nil
 }
 
-func loopback(u *url.URL) bool { return isLoopback(u.Hostname()) }
-
-// isLoopback reports whether a host name or address is this machine's own.
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
+func loopback(u *url.URL) bool { return resale.IsLoopback(u.Hostname()) }
 
 func (s *settings) setWebhook(f portalFlags) error {
 	keys, err := secret("LATCHKEY_WEBHOOK_KEY", f.WebhookKeyFile)

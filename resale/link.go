@@ -35,7 +35,7 @@ func (l LinkRules) Check(raw string) error {
 		return errors.New("it is not an absolute web address")
 	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	loopback := l.AllowLoopback && isLoopback(host)
+	loopback := l.AllowLoopback && IsLoopback(host)
 	switch {
 	case u.User != nil:
 		return errors.New("it carries a user name, which hides where it leads")
@@ -64,7 +64,8 @@ func (l LinkRules) allows(host string) bool {
 	return false
 }
 
-func isLoopback(host string) bool {
+// IsLoopback reports whether a host name or address is this machine's own.
+func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
