@@ -8,5 +8,5 @@
 //     and its identifier never changes, so that sending it again is safe. Not knowing is a state that the [Sender] resolves.
 //
 // The package knows no HTTP server and no SQL. Storage is the [Store] interface; Bango is the [Upstream] interface, whose
-// one adapter to package bango is in bango.go. Read status.go, fact.go, request.go and service.go, in that order.
+// one adapter to package bango is in bango.go. Read status.go, fact.go, request.go, service.go and act.go, in that order.
 package resale
