@@ -34,7 +34,6 @@ func (a *App) continueSignup(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.Failed = true
 	return a.render(c, http.StatusConflict, views.Signup(page))
 }
 

@@ -55,7 +55,6 @@ const (
 	EventManual        EventKind = "manual"         // a person has to decide
 	EventNotified      EventKind = "notified"       // a notification arrived
 	EventChecked       EventKind = "checked"        // Bango's record was read back
-	EventOpened        EventKind = "opened"         // the customer opened the signup link
 	EventContinued     EventKind = "continued"      // the customer went on to the merchant
 )
 

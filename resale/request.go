@@ -2,6 +2,7 @@ package resale
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -21,20 +22,16 @@ const (
 // NeedsReason reports whether Bango wants to know why.
 func (k RequestKind) NeedsReason() bool { return k == KindCancel || k == KindRevoke }
 
-// reached reports whether a status is what a request of this kind was to bring about.
-func (k RequestKind) reached(s Status) bool {
-	switch k {
-	case KindSuspend:
-		return s == Suspended
-	case KindResume:
-		return s == Active
-	case KindCancel:
-		return s == ActiveEnding || s.Ended()
-	case KindRevoke:
-		return s.Ended()
-	}
-	return false
+// targets are the statuses that a change of an entitlement is to bring about; a fresh link brings about none.
+var targets = map[RequestKind][]Status{
+	KindSuspend: {Suspended},
+	KindResume:  {Active},
+	KindCancel:  {ActiveEnding, Cancelled, Revoked},
+	KindRevoke:  {Cancelled, Revoked},
 }
+
+// reached reports whether a status is what a request of this kind was to bring about.
+func (k RequestKind) reached(s Status) bool { return slices.Contains(targets[k], s) }
 
 // changes reports whether a request of this kind asks for a change to an entitlement that exists at Bango.
 func (k RequestKind) changes() bool { return k != KindCreate && k != KindCheck }
@@ -72,6 +69,12 @@ type Request struct {
 	Message       string    // what came of the last attempt, for people
 	Created       time.Time
 	Updated       time.Time
+}
+
+// Unconfirmed reports whether Bango took the request although an entitlement in status s is not what it asked for: the merchant has yet to
+// confirm, unless something else has happened since.
+func (r Request) Unconfirmed(s Status) bool {
+	return r.State == Done && targets[r.Kind] != nil && !r.Kind.reached(s)
 }
 
 const (

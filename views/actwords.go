@@ -156,17 +156,9 @@ func newest(requests []resale.Request) resale.Request {
 	return requests[i]
 }
 
-// leaves are the statuses that an act takes an entitlement out of, once the merchant has confirmed it.
-var leaves = map[resale.RequestKind][]resale.Status{
-	resale.KindSuspend: {resale.Active},
-	resale.KindResume:  {resale.Suspended},
-	resale.KindCancel:  {resale.Pending, resale.Active, resale.Suspended},
-	resale.KindRevoke:  {resale.Pending, resale.Active, resale.ActiveEnding, resale.Suspended},
-}
-
 // unconfirmed reports whether Bango took the request and no status has followed yet.
 func unconfirmed(r resale.Request, p EntitlementPage) bool {
-	return r.State == resale.Done && slices.Contains(leaves[r.Kind], p.Entitlement.Status) &&
+	return r.Unconfirmed(p.Entitlement.Status) &&
 		!slices.ContainsFunc(p.Events, func(e resale.Event) bool { return e.To != "" && e.At.After(r.Created) })
 }
 

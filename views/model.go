@@ -161,7 +161,6 @@ type SignupPage struct {
 	Token    string
 	Ref      string
 	Opened   bool // the end user went on to the merchant before
-	Failed   bool // going on was tried and there was nowhere to go
 }
 
 // ErrorPage says what went wrong and what to do. Frame.Person is zero where nobody is signed in.

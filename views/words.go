@@ -92,7 +92,7 @@ func plural(n int64, one, many string) string {
 }
 
 // requestWords tells what is known of a request, for people.
-func requestWords(r resale.Request, now time.Time) string {
+func requestWords(r resale.Request) string {
 	tries := plural(r.Attempts, "attempt", "attempts")
 	switch r.State {
 	case resale.Queued:
