@@ -32,6 +32,10 @@ type engine interface {
 	alone() bool
 	// lock keeps other transactions from changing the entitlement until this one ends.
 	lock(ctx context.Context, t *sql.Tx, entitlementID string) error
+	// among is a subquery for the texts in a JSON array, which is the first parameter.
+	among() string
+	// lockNamed keeps other transactions that lock the same name waiting until this one ends.
+	lockNamed(ctx context.Context, t *sql.Tx, name string) error
 	// notify makes changes a part of the transaction, for listen to hear of in every process. It does nothing where alone.
 	notify(ctx context.Context, t *sql.Tx, changes []resale.Change) error
 	// listen calls publish for what any process commits, until stop. It does nothing where alone.

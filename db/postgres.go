@@ -143,6 +143,13 @@ func (p postgres) lock(ctx context.Context, t *sql.Tx, entitlementID string) err
 	return err
 }
 
+func (p postgres) among() string { return "SELECT json_array_elements_text($1::json)" }
+
+func (p postgres) lockNamed(ctx context.Context, t *sql.Tx, name string) error {
+	_, err := t.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+	return err
+}
+
 func (p postgres) notify(ctx context.Context, t *sql.Tx, changes []resale.Change) error {
 	for _, payload := range payloads(changes) {
 		if _, err := t.ExecContext(ctx, "SELECT pg_notify($1, $2)", channel, payload); err != nil {

@@ -3,9 +3,11 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"math"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"latchkey/db/queries"
@@ -15,6 +17,7 @@ import (
 // reader reads, in a transaction or outside one.
 type reader struct {
 	q      *queries.Queries
+	sql    queries.DBTX // what q is on, for the query that is put together by hand
 	engine engine
 	failed *error // in a transaction: its first failure, after which PostgreSQL takes no more in it
 }
@@ -130,6 +133,11 @@ func (r reader) Product(ctx context.Context, id string) (resale.Product, error) 
 	return p, err
 }
 
+func (r reader) ProductByKeys(ctx context.Context, merchantKey, productKey string) (resale.Product, error) {
+	return one(ctx, r, "product", r.q.ProductByKeys, queries.ProductByKeysParams{AccountKey: merchantKey, ProductKey: productKey},
+		func(row queries.ProductByKeysRow) resale.Product { return product(row.Product, row.Merchant) })
+}
+
 func (r reader) Entitlement(ctx context.Context, id string) (resale.Entitlement, error) {
 	return one(ctx, r, "entitlement", r.q.Entitlement, id, entitlement)
 }
@@ -184,6 +192,47 @@ func (r reader) ListEntitlements(ctx context.Context, f resale.EntitlementFilter
 		})
 }
 
+func (r reader) EntitlementsToPoint(ctx context.Context, base, after string, limit int) ([]resale.Entitlement, error) {
+	return many(ctx, r, "entitlements", r.q.EntitlementsToPoint,
+		queries.EntitlementsToPointParams{Base: base, After: after, AtMost: atMost(limit)}, entitlement)
+}
+
+func (r reader) CountToPoint(ctx context.Context, base string) (int64, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	n, err := r.q.CountToPoint(ctx, base)
+	return n, r.fault("entitlements", err)
+}
+
+// Standings is the query that is put together by hand: how a list becomes a parameter differs.
+func (r reader) Standings(ctx context.Context, bangoIDs []string) (map[string]resale.Standing, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	list, err := json.Marshal(bangoIDs)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.sql.QueryContext(ctx, "SELECT e.bango_id, e.id, e.status, e.product_key, e.date_last_updated, d.id IS NOT NULL "+
+		"FROM entitlements e LEFT JOIN drift d ON d.subject = e.bango_id AND d.state = 'open' "+
+		"WHERE e.bango_id <> '' AND e.bango_id IN ("+r.engine.among()+")", string(list))
+	if err != nil {
+		return nil, r.fault("entitlements", err)
+	}
+	defer rows.Close()
+	known := make(map[string]resale.Standing, len(bangoIDs))
+	for rows.Next() {
+		var bangoID, status string
+		var updated int64
+		var s resale.Standing
+		if err := rows.Scan(&bangoID, &s.EntitlementID, &status, &s.ProductKey, &updated, &s.Drifted); err != nil {
+			return nil, r.fault("entitlements", err)
+		}
+		s.Status, s.DateLastUpdated = resale.Status(status), instant(updated)
+		known[bangoID] = s
+	}
+	return known, r.fault("entitlements", rows.Err())
+}
+
 func (r reader) StatusCounts(ctx context.Context) (map[resale.Status]int64, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -224,6 +273,74 @@ func (r reader) Notification(ctx context.Context, id string) (resale.Notificatio
 
 func (r reader) Notifications(ctx context.Context, limit int) ([]resale.Notification, error) {
 	return many(ctx, r, "notifications", r.q.Notifications, atMost(limit), notification)
+}
+
+func (r reader) WaitingNotifications(ctx context.Context, now time.Time, limit int) ([]resale.Notification, error) {
+	return many(ctx, r, "notifications", r.q.WaitingNotifications,
+		queries.WaitingNotificationsParams{Due: micros(now), Limit: atMost(limit)}, notification)
+}
+
+func (r reader) ParkedNotifications(ctx context.Context, limit int) ([]resale.Notification, error) {
+	return many(ctx, r, "notifications", r.q.ParkedNotifications, atMost(limit), notification)
+}
+
+// ParkedNotificationsOf finds nothing for an empty id, which unreadable ones have.
+func (r reader) ParkedNotificationsOf(ctx context.Context, bangoID string, limit int) ([]resale.Notification, error) {
+	if bangoID == "" {
+		return nil, nil
+	}
+	return many(ctx, r, "notifications", r.q.ParkedNotificationsOf,
+		queries.ParkedNotificationsOfParams{BangoID: bangoID, Limit: atMost(limit)}, notification)
+}
+
+func (r reader) ManualRequests(ctx context.Context, limit int) ([]resale.Request, error) {
+	return many(ctx, r, "requests", r.q.ManualRequests, atMost(limit), request)
+}
+
+func (r reader) Line(ctx context.Context) (resale.Line, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	row, err := r.q.Line(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return resale.Line{State: resale.LineOpen}, nil
+	}
+	return line(row), r.fault("line", err)
+}
+
+func (r reader) Abilities(ctx context.Context) ([]resale.Ability, error) {
+	return many(ctx, r, "abilities", func(ctx context.Context, _ struct{}) ([]queries.Ability, error) { return r.q.Abilities(ctx) }, struct{}{}, ability)
+}
+
+func (r reader) AbilitiesOf(ctx context.Context, merchantKey string) ([]resale.Ability, error) {
+	return many(ctx, r, "abilities", r.q.AbilitiesOf, merchantKey, ability)
+}
+
+// Job returns one that has never run for a name that is not known.
+func (r reader) Job(ctx context.Context, name resale.JobName) (resale.Job, error) {
+	j, err := one(ctx, r, "job", r.q.Job, string(name), backgroundJob)
+	if resale.CodeOf(err) == resale.CodeNotFound {
+		return resale.Job{Name: name, State: resale.JobIdle}, nil
+	}
+	return j, err
+}
+
+func (r reader) DriftOf(ctx context.Context, subject string) (resale.Drift, error) {
+	return one(ctx, r, "difference", r.q.DriftOf, subject, drift)
+}
+
+func (r reader) Drift(ctx context.Context, id string) (resale.Drift, error) {
+	return one(ctx, r, "difference", r.q.Drift, id, drift)
+}
+
+func (r reader) OpenDrift(ctx context.Context, after string, limit int) ([]resale.Drift, error) {
+	return many(ctx, r, "differences", r.q.OpenDrift, queries.OpenDriftParams{After: after, AtMost: atMost(limit)}, drift)
+}
+
+func (r reader) DriftCount(ctx context.Context) (int64, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	n, err := r.q.CountOpenDrift(ctx)
+	return n, r.fault("differences", err)
 }
 
 func (r reader) StaffByEmail(ctx context.Context, email string) (resale.Staff, error) {

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"encoding/json"
 	"time"
 
 	"latchkey/db/queries"
@@ -46,6 +47,8 @@ func entitlement(e queries.Entitlement) resale.Entitlement {
 		DateLastUpdated: instant(e.DateLastUpdated), NotifiedAt: instant(e.NotifiedAt), CheckedAt: instant(e.CheckedAt),
 		NotifyToken: e.NotifyToken, SignupToken: e.SignupToken, FormToken: e.FormToken, Opened: e.Opened, OpenedAt: instant(e.OpenedAt),
 		CreatedBy: e.CreatedBy, Created: instant(e.Created), Updated: instant(e.Updated),
+		DisplayName: e.DisplayName, ExtensionData: e.ExtensionData, NextIdentifier: e.NextIdentifier,
+		RegistrationExpires: instant(e.RegistrationExpires), NotifyBase: e.NotifyBase,
 	}
 }
 
@@ -54,7 +57,7 @@ func request(r queries.Request) resale.Request {
 		Actor:    resale.Actor{Kind: resale.ActorKind(r.ActorKind), ID: r.ActorID, Name: r.ActorName},
 		Reason:   resale.Reason{Category: r.ReasonCategory, Code: r.ReasonCode, Description: r.ReasonDescription},
 		Attempts: r.Attempts, NotBefore: instant(r.NotBefore), LeasedUntil: instant(r.LeasedUntil), Message: r.Message,
-		Created: instant(r.Created), Updated: instant(r.Updated)}
+		Created: instant(r.Created), Updated: instant(r.Updated), Terms: fromJSON[resale.Terms](r.Terms)}
 }
 
 func event(e queries.Event) resale.Event {
@@ -71,7 +74,7 @@ func evidence(e queries.Evidence) resale.Evidence {
 func notification(n queries.Notification) resale.Notification {
 	return resale.Notification{ID: n.ID, Digest: n.Digest, Token: n.Token, EntitlementID: n.EntitlementID, Body: n.Body,
 		State: resale.NotificationState(n.State), Effect: resale.Effect(n.Effect), Reason: n.Reason, Copies: n.Copies,
-		Received: instant(n.Received), LastReceived: instant(n.LastReceived)}
+		Received: instant(n.Received), LastReceived: instant(n.LastReceived), BangoID: n.BangoID, Attempts: n.Attempts, Due: instant(n.Due)}
 }
 
 func staff(s queries.Staff) resale.Staff {
@@ -85,4 +88,49 @@ func session(s queries.Session) resale.Session {
 
 func setupLink(l queries.SetupLink) resale.SetupLink {
 	return resale.SetupLink{TokenHash: l.TokenHash, StaffID: l.StaffID, Expires: instant(l.Expires)}
+}
+
+// toJSON is how a thing without a table of its own is stored; its zero value is empty.
+func toJSON[T comparable](thing T) string {
+	var zero T
+	if thing == zero {
+		return ""
+	}
+	text, err := json.Marshal(thing)
+	if err != nil {
+		panic("db: " + err.Error()) // these are structs of strings and times
+	}
+	return string(text)
+}
+
+// fromJSON is the reverse of toJSON.
+func fromJSON[T any](text string) (thing T) {
+	if text == "" {
+		return thing
+	}
+	if err := json.Unmarshal([]byte(text), &thing); err != nil {
+		panic("db: " + err.Error()) // nobody else writes these columns
+	}
+	return thing
+}
+
+func line(l queries.Line) resale.Line {
+	return resale.Line{State: resale.LineState(l.State), Failures: l.Failures, Message: l.Message, Since: instant(l.Since), NextTry: instant(l.NextTry)}
+}
+
+func ability(a queries.Ability) resale.Ability {
+	return resale.Ability{MerchantKey: a.MerchantKey, Kind: resale.RequestKind(a.Kind), Setting: resale.AbilitySetting(a.Setting),
+		Refusals: a.Refusals, Message: a.Message, SetBy: a.SetBy, Updated: instant(a.Updated)}
+}
+
+func backgroundJob(j queries.Job) resale.Job {
+	return resale.Job{Name: resale.JobName(j.Name), State: resale.JobState(j.State), Cursor: j.Cursor, Done: j.Done, Found: j.Found, Message: j.Message,
+		Actor: resale.Actor{Kind: resale.ActorKind(j.ActorKind), ID: j.ActorID, Name: j.ActorName}, Slot: instant(j.Slot),
+		Started: instant(j.Started), Updated: instant(j.Updated), NextRun: instant(j.NextRun)}
+}
+
+func drift(d queries.Drift) resale.Drift {
+	return resale.Drift{ID: d.ID, Subject: d.Subject, Kind: resale.DriftKind(d.Kind), State: resale.DriftState(d.State), EntitlementID: d.EntitlementID,
+		OursStatus: resale.Status(d.OursStatus), OursProduct: d.OursProduct, Fact: fromJSON[resale.Fact](d.Fact), Source: d.Source,
+		Found: instant(d.Found), Settled: instant(d.Settled), SettledBy: d.SettledBy}
 }

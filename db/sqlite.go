@@ -124,6 +124,10 @@ func (s sqlite) alone() bool { return true }
 // lock does nothing: there is one writer.
 func (s sqlite) lock(context.Context, *sql.Tx, string) error { return nil }
 
+func (s sqlite) among() string { return "SELECT value FROM json_each($1)" }
+
+func (s sqlite) lockNamed(context.Context, *sql.Tx, string) error { return nil }
+
 func (s sqlite) notify(context.Context, *sql.Tx, []resale.Change) error { return nil }
 
 func (s sqlite) listen(context.Context, func(resale.Change), *slog.Logger) (func(), error) {

@@ -63,6 +63,7 @@ func Open(ctx context.Context, database string, publish func(resale.Change), log
 		}
 	}()
 	w := writer{Store: s}
+	s.sql = s.reads
 	if s.q, err = e.queries(ctx, s.reads); err == nil {
 		w.q, err = e.queries(ctx, s.writes)
 	}
@@ -108,13 +109,8 @@ func (s *Store) LeaseRequest(ctx context.Context, now, until time.Time) (r resal
 		return resale.Request{}, false, wait, err
 	}
 	err = s.Write(ctx, func(ctx context.Context, t resale.Tx) error {
-		leased, err := t.(*tx).q.LeaseRequest(ctx, queries.LeaseRequestParams{Until: micros(until), Now: micros(now)})
-		if errors.Is(err, sql.ErrNoRows) {
-			ok = false // somebody else was faster
-			return nil
-		}
-		r, ok = request(leased), err == nil
-		return s.fault("request", err)
+		r, ok, err = t.LeaseRequest(ctx, now, until) // false where somebody else was faster
+		return err
 	})
 	if err != nil || ok {
 		return r, ok, 0, err
@@ -123,11 +119,21 @@ func (s *Store) LeaseRequest(ctx context.Context, now, until time.Time) (r resal
 	return resale.Request{}, false, wait, err
 }
 
-// untilDue returns how long until a request is due, at most maxIdleLease; not above zero where one is due already.
+// untilDue returns how long until a request is due, at most maxIdleLease; not above zero where one is due already, or is put off for longer
+// than any ever is.
 func (s *Store) untilDue(ctx context.Context, now time.Time) (time.Duration, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	due, err := s.q.NextDue(ctx)
+	if err == nil && due <= micros(now) {
+		return 0, nil
+	}
+	if err == nil && due != never {
+		_, stranded := s.q.NextStranded(ctx, queries.NextStrandedParams{Horizon: micros(now.Add(resale.MaxWait)), Never: never})
+		if stranded == nil {
+			return 0, nil
+		}
+	}
 	switch {
 	case errors.Is(err, sql.ErrNoRows) || due == never:
 		return maxIdleLease, nil

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -16,7 +17,7 @@ import (
 // tx is a [resale.Tx]: one job's part of a transaction, which others may have parts in too.
 type tx struct {
 	reader
-	sql     *sql.Tx
+	tx      *sql.Tx
 	batch   *batch
 	failure error                   // where reader.failed points
 	changes []resale.Change         // announced
@@ -86,7 +87,9 @@ func (t *tx) InsertEntitlement(ctx context.Context, e resale.Entitlement) error 
 		DateSuspended: micros(e.DateSuspended), DateResumed: micros(e.DateResumed), DateExpiry: micros(e.DateExpiry),
 		DateLastUpdated: micros(e.DateLastUpdated), NotifiedAt: micros(e.NotifiedAt), CheckedAt: micros(e.CheckedAt),
 		NotifyToken: e.NotifyToken, SignupToken: e.SignupToken, FormToken: e.FormToken, Opened: e.Opened, OpenedAt: micros(e.OpenedAt),
-		CreatedBy: e.CreatedBy, Created: micros(e.Created), Updated: micros(e.Updated)})
+		CreatedBy: e.CreatedBy, Created: micros(e.Created), Updated: micros(e.Updated),
+		DisplayName: e.DisplayName, ExtensionData: e.ExtensionData, NextIdentifier: e.NextIdentifier,
+		RegistrationExpires: micros(e.RegistrationExpires), NotifyBase: e.NotifyBase})
 	if err != nil {
 		return t.clash("entitlement", err, map[string]*resale.Error{
 			"form_token": resale.Conflict("form_token", "This form was sent already."),
@@ -112,12 +115,18 @@ func (t *tx) UpdateEntitlement(ctx context.Context, before, after resale.Entitle
 		DateCreated: micros(after.DateCreated), DateActivated: micros(after.DateActivated), DateEnded: micros(after.DateEnded),
 		DateSuspended: micros(after.DateSuspended), DateResumed: micros(after.DateResumed), DateExpiry: micros(after.DateExpiry),
 		DateLastUpdated: micros(after.DateLastUpdated), NotifiedAt: micros(after.NotifiedAt), CheckedAt: micros(after.CheckedAt),
-		Opened: after.Opened, OpenedAt: micros(after.OpenedAt), Updated: micros(after.Updated)})
+		Opened: after.Opened, OpenedAt: micros(after.OpenedAt), Updated: micros(after.Updated),
+		DisplayName: after.DisplayName, ExtensionData: after.ExtensionData, NextIdentifier: after.NextIdentifier,
+		RegistrationExpires: micros(after.RegistrationExpires), NotifyBase: after.NotifyBase, OfferKey: after.OfferKey})
 	if err := t.existing("entitlement", n, err); err != nil {
 		return err
 	}
-	if after.BangoID != before.BangoID {
-		if err := t.q.SetBangoID(ctx, queries.SetBangoIDParams{ID: after.ID, BangoID: after.BangoID}); err != nil {
+	belongings := func(e resale.Entitlement) queries.SetBelongingsParams {
+		return queries.SetBelongingsParams{ID: e.ID, BangoID: e.BangoID, CustomerID: e.CustomerID, CustomerIdentifier: e.CustomerIdentifier,
+			ProductID: e.ProductID, OfferID: e.OfferID}
+	}
+	if belongings(after) != belongings(before) {
+		if err := t.q.SetBelongings(ctx, belongings(after)); err != nil {
 			return t.fault("entitlement", err)
 		}
 	}
@@ -129,7 +138,7 @@ func (t *tx) UpdateEntitlement(ctx context.Context, before, after resale.Entitle
 }
 
 func (t *tx) LockEntitlement(ctx context.Context, id string) (resale.Entitlement, error) {
-	if err := t.engine.lock(ctx, t.sql, id); err != nil {
+	if err := t.engine.lock(ctx, t.tx, id); err != nil {
 		return resale.Entitlement{}, t.fault("entitlement", err)
 	}
 	return t.Entitlement(ctx, id)
@@ -162,8 +171,20 @@ func (t *tx) InsertRequest(ctx context.Context, r resale.Request) error {
 		ActorKind: string(r.Actor.Kind), ActorID: r.Actor.ID, ActorName: r.Actor.Name,
 		ReasonCategory: r.Reason.Category, ReasonCode: r.Reason.Code, ReasonDescription: r.Reason.Description,
 		Attempts: r.Attempts, NotBefore: micros(r.NotBefore), LeasedUntil: micros(r.LeasedUntil), Message: r.Message,
-		Created: micros(r.Created), Updated: micros(r.Updated), Due: due(r)})
+		Created: micros(r.Created), Updated: micros(r.Updated), Due: due(r), Terms: toJSON(r.Terms)})
 	return t.fault("request", err)
+}
+
+func (t *tx) LeaseRequest(ctx context.Context, now, until time.Time) (r resale.Request, ok bool, err error) {
+	leased, err := t.q.LeaseRequest(ctx, queries.LeaseRequestParams{Until: micros(until), Now: micros(now)})
+	if errors.Is(err, sql.ErrNoRows) {
+		leased, err = t.q.LeaseStranded(ctx, queries.LeaseStrandedParams{Until: micros(until), Now: micros(now),
+			Horizon: micros(now.Add(resale.MaxWait)), Never: never})
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, false, nil
+	}
+	return request(leased), err == nil, t.fault("request", err)
 }
 
 func (t *tx) UpdateRequest(ctx context.Context, r resale.Request) error {
@@ -192,7 +213,7 @@ func (t *tx) ReceiveNotification(ctx context.Context, n resale.Notification) (st
 	}
 	row, err := t.q.ReceiveNotification(ctx, queries.ReceiveNotificationParams{ID: n.ID, Digest: n.Digest, Token: n.Token, EntitlementID: n.EntitlementID,
 		Body: body, State: string(n.State), Effect: string(n.Effect), Reason: n.Reason, Copies: n.Copies, Received: micros(n.Received),
-		LastReceived: micros(n.LastReceived)})
+		LastReceived: micros(n.LastReceived), BangoID: n.BangoID, Attempts: n.Attempts, Due: micros(n.Due)})
 	if err != nil {
 		return resale.Notification{}, false, t.fault("notification", err)
 	}
@@ -201,7 +222,7 @@ func (t *tx) ReceiveNotification(ctx context.Context, n resale.Notification) (st
 
 func (t *tx) UpdateNotification(ctx context.Context, n resale.Notification) error {
 	changed, err := t.q.UpdateNotification(ctx, queries.UpdateNotificationParams{ID: n.ID, EntitlementID: n.EntitlementID, State: string(n.State),
-		Effect: string(n.Effect), Reason: n.Reason})
+		Effect: string(n.Effect), Reason: n.Reason, Attempts: n.Attempts, Due: micros(n.Due)})
 	return t.existing("notification", changed, err)
 }
 
@@ -248,4 +269,30 @@ func (t *tx) EnsureSetting(ctx context.Context, name, value string) (string, err
 		return "", t.fault("setting", err)
 	}
 	return t.Setting(ctx, name)
+}
+
+func (t *tx) LockNamed(ctx context.Context, name string) error {
+	return t.fault(name, t.engine.lockNamed(ctx, t.tx, name))
+}
+
+func (t *tx) SetLine(ctx context.Context, l resale.Line) error {
+	return t.fault("line", t.q.SetLine(ctx, queries.SetLineParams{State: string(l.State), Failures: l.Failures, Message: l.Message,
+		Since: micros(l.Since), NextTry: micros(l.NextTry)}))
+}
+
+func (t *tx) SetAbility(ctx context.Context, a resale.Ability) error {
+	return t.fault("ability", t.q.SetAbility(ctx, queries.SetAbilityParams{MerchantKey: a.MerchantKey, Kind: string(a.Kind),
+		Setting: string(a.Setting), Refusals: a.Refusals, Message: a.Message, SetBy: a.SetBy, Updated: micros(a.Updated)}))
+}
+
+func (t *tx) SaveJob(ctx context.Context, j resale.Job) error {
+	return t.fault("job", t.q.SaveJob(ctx, queries.SaveJobParams{Name: string(j.Name), State: string(j.State), Cursor: j.Cursor, Done: j.Done,
+		Found: j.Found, Message: j.Message, ActorKind: string(j.Actor.Kind), ActorID: j.Actor.ID, ActorName: j.Actor.Name,
+		Slot: micros(j.Slot), Started: micros(j.Started), Updated: micros(j.Updated), NextRun: micros(j.NextRun)}))
+}
+
+func (t *tx) SaveDrift(ctx context.Context, d resale.Drift) error {
+	return t.fault("drift", t.q.SaveDrift(ctx, queries.SaveDriftParams{ID: d.ID, Subject: d.Subject, Kind: string(d.Kind), State: string(d.State),
+		EntitlementID: d.EntitlementID, OursStatus: string(d.OursStatus), OursProduct: d.OursProduct, Fact: toJSON(d.Fact),
+		Source: d.Source, Found: micros(d.Found), Settled: micros(d.Settled), SettledBy: d.SettledBy}))
 }

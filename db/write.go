@@ -200,7 +200,7 @@ func (w writer) transaction(first *job, next func() *job) (jobs []*job, undone b
 	savepoint := "SAVEPOINT job"
 	for j := first; ; {
 		watch.Stop()
-		one := &tx{reader: reader{q: b.q, engine: w.engine}, sql: t, batch: &b, counts: map[resale.Status]int64{}}
+		one := &tx{reader: reader{q: b.q, sql: t, engine: w.engine}, tx: t, batch: &b, counts: map[resale.Status]int64{}}
 		one.reader.failed = &one.failure
 		j.turn <- one
 		j.err = <-j.ran

@@ -24,7 +24,7 @@ func (a *App) endEntitlement(c *fiber.Ctx) error {
 
 func (a *App) endPage(c *fiber.Ctx, e resale.Entitlement) (views.EndPage, error) {
 	ctx := c.UserContext()
-	page := views.EndPage{Frame: a.frame(c), Entitlement: e}
+	page := views.EndPage{Frame: a.frame(c), Entitlement: e, Reasons: a.service.Reasons()}
 	var err error
 	if page.Customer, err = a.store.Customer(ctx, e.CustomerID); err != nil {
 		return page, err
@@ -33,8 +33,17 @@ func (a *App) endPage(c *fiber.Ctx, e resale.Entitlement) (views.EndPage, error)
 		return page, err
 	}
 	requests, err := a.store.RequestsOf(ctx, e.ID, maxRequests)
-	page.Actions = resale.Actions(e, requests, page.Person.Role)
+	if err != nil {
+		return page, err
+	}
+	page.Actions, err = a.actions(c, e, requests)
 	return page, err
+}
+
+// actions are what the person may do with an entitlement now, and why not the rest.
+func (a *App) actions(c *fiber.Ctx, e resale.Entitlement, requests []resale.Request) ([]resale.Action, error) {
+	abilities, err := a.store.AbilitiesOf(c.UserContext(), e.MerchantKey)
+	return resale.Actions(e, requests, who(c).Role, abilities), err
 }
 
 // act asks Bango for something of that kind to be done with an entitlement.

@@ -203,10 +203,10 @@ func TestThePageOffersWhatCanBeDone(t *testing.T) {
 		{resale.Pending, resale.Agent, "refresh refresh end", "cancel", "Suspend: only once it is active", "Cancel or revoke"},
 		{resale.Active, resale.Agent, "suspend end", "cancel", "Revoke: it needs the role supervisor", "Cancel or revoke"},
 		{resale.Active, resale.Supervisor, "suspend end", "cancel revoke", "Cancel or revoke …", "Revoke:"},
-		{resale.ActiveEnding, resale.Admin, "end", "revoke", "Cancel: it is ending already", "Cancel or revoke"},
+		{resale.ActiveEnding, resale.Admin, "undo end", "revoke", "Cancel: it is ending already", "Cancel or revoke"},
 		{resale.Suspended, resale.Supervisor, "resume end", "cancel revoke", "Cancel or revoke …", "Resume:"},
 		{resale.Revoked, resale.Supervisor, "", "", "Nothing now: it has ended.", "Suspend"},
-		{resale.Active, resale.Viewer, "", "", "Suspend: it needs the role agent", "…"},
+		{resale.Active, resale.Viewer, "", "", "Suspend: it needs the role agent", " …"},
 	} {
 		e, b := p.settled(tt.status), p.as(tt.role)
 		page := b.get("/entitlements/"+e.Ref).must(t, http.StatusOK).page(t)
@@ -232,7 +232,7 @@ func TestThePageOffersWhatCanBeDone(t *testing.T) {
 				t.Errorf("the reason %s has no words", s.AttrOr("value", ""))
 			}
 		})
-		if tt.ends == "cancel revoke" && end.Find("option[value*='/']").Length() != 2*len(resale.Reasons) {
+		if tt.ends == "cancel revoke" && end.Find("option[value*='/']").Length() != 2*len(resale.ReasonLists[1].Reasons) {
 			t.Errorf("%d reasons", end.Find("option[value*='/']").Length())
 		}
 	}

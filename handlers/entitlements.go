@@ -173,7 +173,9 @@ func (a *App) entitlementPage(c *fiber.Ctx, e resale.Entitlement) (views.Entitle
 	if page.Requests, err = a.store.RequestsOf(ctx, e.ID, maxRequests); err != nil {
 		return page, err
 	}
-	page.Actions = resale.Actions(e, page.Requests, page.Person.Role)
+	if page.Actions, err = a.actions(c, e, page.Requests); err != nil {
+		return page, err
+	}
 	page.Events, err = a.store.Events(ctx, e.ID, maxEvents)
 	return page, err
 }

@@ -426,6 +426,22 @@ func (f fakeBango) Act(_ context.Context, _ string, kind resale.RequestKind, ban
 	return resale.Answer{Verdict: resale.VerdictRefused, Message: "Bango does not " + string(kind) + " " + bangoID + "."}
 }
 
+func (f fakeBango) Refresh(_ context.Context, requestID, _ string, o resale.Order) resale.Answer {
+	return f.create(requestID, o)
+}
+
+func (f fakeBango) Update(_ context.Context, _, bangoID string, _ resale.Terms, _ string) resale.Answer {
+	return resale.Answer{Verdict: resale.VerdictRefused, Message: "Bango does not change " + bangoID + "."}
+}
+
+func (f fakeBango) Echo(context.Context) resale.Answer {
+	return resale.Answer{Verdict: resale.VerdictDone}
+}
+
+func (f fakeBango) Eligible(context.Context, string) ([]string, resale.Answer) {
+	return nil, resale.Answer{Verdict: resale.VerdictNotSent}
+}
+
 func (f fakeBango) Read(context.Context, string) resale.Answer {
 	return resale.Answer{Verdict: resale.VerdictAbsent, Message: "Bango has no record of it."}
 }

@@ -61,6 +61,7 @@ func (a *App) routes() []route {
 		{post, "/entitlements/:ref/suspend", agent, a.act(resale.KindSuspend)},
 		{post, "/entitlements/:ref/resume", agent, a.act(resale.KindResume)},
 		{post, "/entitlements/:ref/cancel", agent, a.act(resale.KindCancel)},
+		{post, "/entitlements/:ref/undo", agent, a.act(resale.KindUndo)},
 		{post, "/entitlements/:ref/revoke", supervisor, a.act(resale.KindRevoke)},
 		{post, "/entitlements/:ref/check", viewer, a.checkEntitlement},
 		{get, "/entitlements/:ref/evidence/:id", viewer, a.showEvidence},

@@ -45,7 +45,8 @@ func TestTheTableGuardsWhatItShould(t *testing.T) {
 		"POST /customers": agent, "POST /entitlements": agent, "GET /entitlements/new": agent,
 		"GET /entitlements/:ref/end": agent, "POST /entitlements/:ref/refresh": agent, "POST /entitlements/:ref/suspend": agent,
 		"POST /entitlements/:ref/resume": agent, "POST /entitlements/:ref/cancel": agent, "POST /entitlements/:ref/revoke": supervisor,
-		"GET /s/:token": holder, "POST /s/:token": holder, "POST /webhooks/bango/:token": bango, "GET /live": byTopic,
+		"POST /entitlements/:ref/undo": agent,
+		"GET /s/:token":                holder, "POST /s/:token": holder, "POST /webhooks/bango/:token": bango, "GET /live": byTopic,
 		"GET /static/:name": anybody, "GET /healthz": anybody, "GET /readyz": anybody,
 	}
 	for _, r := range (&App{}).routes() {
@@ -107,7 +108,8 @@ func (th things) address(r route) string {
 // suit returns things of which the route's entitlement is one that the route can do something with.
 func (th things) suit(p *portal, r route) things {
 	status, isAct := map[string]resale.Status{"/entitlements/:ref/refresh": resale.Pending, "/entitlements/:ref/suspend": resale.Active,
-		"/entitlements/:ref/resume": resale.Suspended, "/entitlements/:ref/cancel": resale.Active, "/entitlements/:ref/revoke": resale.Active}[r.path]
+		"/entitlements/:ref/resume": resale.Suspended, "/entitlements/:ref/cancel": resale.Active, "/entitlements/:ref/revoke": resale.Active,
+		"/entitlements/:ref/undo": resale.ActiveEnding}[r.path]
 	if isAct {
 		th.entitlement = p.settled(status)
 	}

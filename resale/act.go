@@ -20,6 +20,8 @@ var acts = []act{
 	{KindRefresh, Agent, []Status{Pending}, "asked Bango for a fresh registration link"},
 	{KindSuspend, Agent, []Status{Active}, "asked Bango to suspend it"},
 	{KindResume, Agent, []Status{Suspended}, "asked Bango to resume it"},
+	{KindUpdate, Agent, []Status{Pending, Active, ActiveEnding, Suspended}, "asked Bango to change "},
+	{KindUndo, Agent, []Status{ActiveEnding}, "asked Bango to take the cancellation back"},
 	{KindCancel, Agent, []Status{Pending, Active, Suspended}, "asked Bango to cancel it"},
 	{KindRevoke, Supervisor, []Status{Pending, Active, ActiveEnding, Suspended}, "asked Bango to revoke it"},
 }
@@ -31,18 +33,19 @@ type Action struct {
 	Why     string // why it is not allowed, in a few words; empty where it is
 }
 
-// Actions says what somebody of a role may do with an entitlement now, and why not the rest. requests are the entitlement's.
-func Actions(e Entitlement, requests []Request, role Role) []Action {
+// Actions says what somebody of a role may do with an entitlement now, and why not the rest. requests are the entitlement's, abilities its
+// merchant's.
+func Actions(e Entitlement, requests []Request, role Role, abilities []Ability) []Action {
 	actions := make([]Action, len(acts))
 	for i, a := range acts {
-		why := a.whyNot(e, requests, role)
+		why := a.whyNot(e, requests, role, abilities)
 		actions[i] = Action{Kind: a.kind, Allowed: why == "", Why: why}
 	}
 	return actions
 }
 
 // whyNot is empty where the act can be asked for.
-func (a act) whyNot(e Entitlement, requests []Request, role Role) string {
+func (a act) whyNot(e Entitlement, requests []Request, role Role, abilities []Ability) string {
 	open := slices.IndexFunc(requests, func(r Request) bool { return r.State.Open() && r.Kind != KindCheck })
 	switch {
 	case !role.AtLeast(a.role):
@@ -51,6 +54,8 @@ func (a act) whyNot(e Entitlement, requests []Request, role Role) string {
 		return "a " + string(requests[open].Kind) + " is under way"
 	case !slices.Contains(a.from, e.Status):
 		return whyNotIn(a.kind, e.Status)
+	case slices.ContainsFunc(abilities, func(b Ability) bool { return b.Kind == a.kind && b.Missing() }):
+		return "its merchant cannot do this; an admin can say otherwise in the catalogue"
 	case e.BangoID == "" && a.kind != KindRefresh:
 		return "Bango's id of it is not known yet"
 	}
@@ -75,6 +80,8 @@ func whyNotIn(k RequestKind, s Status) string {
 		return "only while the customer has to sign up"
 	case k == KindResume:
 		return "only once it is suspended"
+	case k == KindUndo:
+		return "only while it is ending"
 	}
 	return "only once it is active"
 }
@@ -82,7 +89,68 @@ func whyNotIn(k RequestKind, s Status) string {
 // Act stores a request for something to be done with the entitlement at Bango, and returns before Bango has been asked. What cannot be done
 // now is CodeConflict, with the reason; the same thing asked for twice is asked of Bango once.
 func (s *Service) Act(ctx context.Context, by Actor, ref string, kind RequestKind, reason Reason) (Entitlement, error) {
-	i := slices.IndexFunc(acts, func(a act) bool { return a.kind == kind })
+	if kind == KindUpdate {
+		return Entitlement{}, NotFound("action") // see Update
+	}
+	reason.Description = strings.TrimSpace(reason.Description)
+	return s.ask(ctx, by, ref, Request{Kind: kind, Reason: reason}, nil)
+}
+
+// NewTerms is what the form for other terms asks for; what is empty stays as it is.
+type NewTerms struct {
+	ProductID          string // of the same merchant
+	CustomerIdentifier string // of a customer whom we know
+	DateExpiry         time.Time
+	DisplayName        string
+	ExtensionData      string // a JSON object, in place of the one before
+}
+
+// Update stores a request for other terms of the entitlement, and returns before Bango has been asked. It is as [Service.Act].
+func (s *Service) Update(ctx context.Context, by Actor, ref string, n NewTerms) (Entitlement, error) {
+	t, err := Terms{DateExpiry: n.DateExpiry, DisplayName: n.DisplayName, ExtensionData: n.ExtensionData,
+		CustomerIdentifier: strings.TrimSpace(n.CustomerIdentifier)}.normalised(s.now())
+	if err != nil {
+		return Entitlement{}, err
+	}
+	return s.ask(ctx, by, ref, Request{Kind: KindUpdate}, func(e Entitlement, r *Request) error {
+		if n.ProductID != "" && n.ProductID != e.ProductID {
+			p, err := s.store.Product(ctx, n.ProductID)
+			if err != nil {
+				return err
+			}
+			if p.Merchant.Key != e.MerchantKey {
+				return Invalid("product", "%s is not of the same merchant. Cancel this entitlement and create another.", p.Name)
+			}
+			t.ProductKey = p.Key
+		}
+		if t.CustomerIdentifier == e.CustomerIdentifier {
+			t.CustomerIdentifier = ""
+		}
+		if t.CustomerIdentifier != "" {
+			if _, err := s.store.CustomerByIdentifier(ctx, t.CustomerIdentifier); err != nil {
+				return Invalid("customer_identifier", "There is no customer with the identifier %.60q. Add the customer first.", t.CustomerIdentifier)
+			}
+		}
+		if t.DateExpiry.Equal(e.DateExpiry) {
+			t.DateExpiry = time.Time{}
+		}
+		if t.DisplayName == e.DisplayName {
+			t.DisplayName = ""
+		}
+		if sameJSON(t.ExtensionData, e.ExtensionData) {
+			t.ExtensionData = ""
+		}
+		if t == (Terms{}) {
+			return Invalid("", "Nothing is different from what it is now. Change something, then send.")
+		}
+		r.Terms = t
+		return nil
+	})
+}
+
+// ask stores a request about an entitlement. fill may complete it, once the entitlement is known.
+func (s *Service) ask(ctx context.Context, by Actor, ref string, r Request, fill func(Entitlement, *Request) error) (Entitlement, error) {
+	i := slices.IndexFunc(acts, func(a act) bool { return a.kind == r.Kind })
 	if i < 0 {
 		return Entitlement{}, NotFound("action")
 	}
@@ -90,43 +158,73 @@ func (s *Service) Act(ctx context.Context, by Actor, ref string, kind RequestKin
 	if err := by.must(a.role); err != nil {
 		return Entitlement{}, err
 	}
-	reason.Description = strings.TrimSpace(reason.Description)
-	if err := reason.check(kind); err != nil {
+	if err := r.Reason.check(r.Kind, s.reasons); err != nil {
 		return Entitlement{}, err
 	}
 	known, err := s.store.EntitlementByRef(ctx, ref)
 	if err != nil {
 		return Entitlement{}, err
 	}
+	if fill != nil {
+		if err := fill(known, &r); err != nil {
+			return Entitlement{}, err
+		}
+	}
 	err = s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		e, err := tx.LockEntitlement(ctx, known.ID)
 		if err != nil {
 			return err
 		}
-		requests, err := tx.RequestsOf(ctx, e.ID, 20)
+		requests, err := tx.RequestsOf(ctx, e.ID, 1000)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(requests, func(r Request) bool { return r.Kind == kind && r.State.Open() }) {
+		if r.Kind == KindRefresh { // everything must be as in the create
+			for _, o := range requests {
+				if o.Kind == KindCreate {
+					r.Terms = o.Terms
+				}
+			}
+		}
+		if slices.ContainsFunc(requests, func(o Request) bool { return o.Kind == r.Kind && o.Terms == r.Terms && o.State.Open() }) {
 			return nil // a second click, or a colleague: it is under way
 		}
-		if why := a.whyNot(e, requests, by.Role); why != "" {
-			return Conflict("", "This cannot be done now: %s.", why)
-		}
-		now := s.now()
-		r := Request{ID: newID(), EntitlementID: e.ID, Kind: kind, State: Queued, Actor: by, Reason: reason, NotBefore: now, Created: now, Updated: now}
-		if err := tx.InsertRequest(ctx, r); err != nil {
+		abilities, err := tx.AbilitiesOf(ctx, e.MerchantKey)
+		if err != nil {
 			return err
 		}
-		tx.Announce(changeOf(e))
-		return tx.AddEvent(ctx, Event{ID: newID(), EntitlementID: e.ID, CustomerID: e.CustomerID, At: now, Actor: by, Kind: EventRequested,
-			Text: a.ask + because(reason)})
+		if why := a.whyNot(e, requests, by.Role, abilities); why != "" {
+			return Conflict("", "This cannot be done now: %s.", why)
+		}
+		text := a.ask
+		if r.Kind == KindUpdate {
+			text += r.Terms.changes()
+		}
+		return s.insertRequest(ctx, tx, e, by, r, text+because(r.Reason))
 	})
 	if err != nil {
 		return Entitlement{}, err
 	}
 	s.wakeSender()
 	return known, nil
+}
+
+// insertRequest stores a request about an entitlement that is locked, and tells of it on the timeline.
+func (s *Service) insertRequest(ctx context.Context, tx Tx, e Entitlement, by Actor, r Request, text string) error {
+	now := s.now()
+	r.ID, r.EntitlementID, r.State, r.Actor, r.NotBefore, r.Created, r.Updated = newID(), e.ID, Queued, by, now, now, now
+	if err := tx.InsertRequest(ctx, r); err != nil {
+		return err
+	}
+	if r.Terms.CustomerIdentifier != "" && r.Kind == KindUpdate {
+		moving := e
+		moving.NextIdentifier = r.Terms.CustomerIdentifier
+		if err := tx.UpdateEntitlement(ctx, e, moving); err != nil {
+			return err
+		}
+	}
+	tx.Announce(changeOf(e))
+	return tx.AddEvent(ctx, Event{ID: newID(), EntitlementID: e.ID, CustomerID: e.CustomerID, At: now, Actor: by, Kind: EventRequested, Text: text})
 }
 
 // because tells a reason on the timeline.

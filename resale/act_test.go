@@ -260,17 +260,22 @@ func TestActionsAgreeWithAct(t *testing.T) {
 			if err != nil {
 				d.Fatal(err)
 			}
+			updates := 0
 			for _, by := range []resale.Actor{d.victor, d.ana, sofia} {
 				requests, err := d.store.RequestsOf(d.ctx, e.ID, 20)
 				if err != nil {
 					d.Fatal(err)
 				}
-				for _, action := range resale.Actions(d.now(e), requests, by.Role) {
+				for _, action := range resale.Actions(d.now(e), requests, by.Role, nil) {
 					reason := resale.Reason{}
 					if action.Kind.NeedsReason() {
 						reason = notRenewed
 					}
 					_, err := d.service.Act(d.ctx, by, e.Ref, action.Kind, reason)
+					if action.Kind == resale.KindUpdate {
+						updates++
+						_, err = d.service.Update(d.ctx, by, e.Ref, resale.NewTerms{DisplayName: fmt.Sprint("name ", updates)})
+					}
 					if (err == nil) != action.Allowed || action.Allowed == (action.Why != "") {
 						d.Errorf("%s, %s: %s is offered: %v (%s); Act says %v", status, by.Role, action.Kind, action.Allowed, action.Why, err)
 					}

@@ -2,6 +2,7 @@ package resale
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -46,13 +47,34 @@ func (u upstream) Act(ctx context.Context, requestID string, kind RequestKind, b
 	return answer(FromReply, reply, err)
 }
 
+func (u upstream) Refresh(ctx context.Context, requestID, bangoID string, o Order) Answer {
+	return u.Create(ctx, requestID, o)
+}
+
+func (u upstream) Update(ctx context.Context, requestID, bangoID string, t Terms, notificationURL string) Answer {
+	return Answer{Verdict: VerdictMismatch}
+}
+
+func (u upstream) Echo(ctx context.Context) Answer {
+	reply, err := u.client.Echo(ctx, newID())
+	return answer(FromReply, reply, err)
+}
+
+func (u upstream) Eligible(ctx context.Context, customerIdentifier string) ([]string, Answer) {
+	return nil, Answer{Verdict: VerdictNotSent}
+}
+
 func (u upstream) Read(ctx context.Context, bangoID string) Answer {
 	reply, err := u.client.Read(ctx, bangoID)
 	return answer(FromRecord, reply, err)
 }
 
 func (u upstream) Find(ctx context.Context, customerIdentifier, productKey string) ([]Fact, Answer) {
-	reply, err := u.client.Report(ctx, bango.ReportFilter{CustomerIdentifier: customerIdentifier, ProductKey: &productKey})
+	filter := bango.ReportFilter{CustomerIdentifier: customerIdentifier}
+	if productKey != "" {
+		filter.ProductKey = &productKey
+	}
+	reply, err := u.client.Report(ctx, filter)
 	a := answer(FromRecord, reply, err)
 	if err != nil {
 		return nil, a
@@ -73,9 +95,9 @@ var verdicts = map[bango.Outcome]Verdict{
 	bango.OutcomeNotFound:     VerdictAbsent,
 	bango.OutcomeExists:       VerdictExists,
 	bango.OutcomeUnauthorized: VerdictUnauthorized,
-	bango.OutcomeThrottled:    VerdictNotNow,
-	bango.OutcomeUnavailable:  VerdictNotNow,
-	bango.OutcomeNotSent:      VerdictNotNow,
+	bango.OutcomeThrottled:    VerdictThrottled,
+	bango.OutcomeUnavailable:  VerdictUnavailable,
+	bango.OutcomeNotSent:      VerdictNotSent,
 	bango.OutcomeRedirected:   VerdictMisconfigured,
 	bango.OutcomeMismatch:     VerdictMismatch,
 }
@@ -87,7 +109,11 @@ func answer(source Source, reply *bango.Reply, err error) Answer {
 		return Answer{Verdict: verdicts[reply.Outcome], Fact: fact(source, reply.Record), Action: reply.Parameters.Action,
 			ActionURL: reply.Parameters.URL, Message: storable(reply.ResponseMessage), Evidence: evidence(reply.Exchange, nil)}
 	case errors.As(err, &failed):
-		return Answer{Verdict: verdicts[failed.Outcome], Message: storable(sentence(failed)), RetryAfter: failed.RetryAfter,
+		verdict := verdicts[failed.Outcome]
+		if bango.MaximumReached(err) {
+			verdict = VerdictTaken
+		}
+		return Answer{Verdict: verdict, NotAvailable: failed.ResponseCode == "NOT_AVAILABLE", Message: storable(sentence(failed)), RetryAfter: failed.RetryAfter,
 			Evidence: evidence(failed.Exchange, failed)}
 	}
 	return Answer{Message: storable(err.Error())}
@@ -119,10 +145,24 @@ func evidence(x bango.Exchange, failed *bango.Error) Evidence {
 
 func fact(source Source, r bango.Record) Fact {
 	return Fact{Source: source, BangoID: storable(r.EntitlementID), Status: storable(r.Status), CustomerIdentifier: r.CustomerIdentifier,
-		MerchantKey: r.MerchantAccountKey, ProductKey: storable(r.ProductKey), ActivationCode: storable(r.ActivationCode),
+		MerchantKey: r.MerchantAccountKey, ProductKey: storable(r.ProductKey), OfferKey: storable(r.OfferKey),
+		DisplayName: storable(r.EntitlementDisplayName), ExtensionData: extensionData(r.ExtensionData), ActivationCode: storable(r.ActivationCode),
 		DateCreated: r.DateCreated.Time, DateActivated: r.DateActivated.Time, DateEnded: r.DateEnded.Time,
 		DateSuspended: r.DateSuspended.Time, DateResumed: r.DateResumed.Time, DateExpiry: r.DateExpiry.Time,
 		DateLastUpdated: r.DateLastUpdated.Time}
+}
+
+// extensionData returns Bango's custom data as one JSON value, empty for none. It may come as an object or as a string that holds one.
+func extensionData(raw []byte) string {
+	text := strings.TrimSpace(string(raw))
+	var inner string
+	if json.Unmarshal(raw, &inner) == nil && strings.HasPrefix(strings.TrimSpace(inner), "{") && json.Valid([]byte(inner)) {
+		text = strings.TrimSpace(inner)
+	}
+	if text == "null" || text == `""` || text == "{}" {
+		return ""
+	}
+	return storable(text)
 }
 
 // readNotification reads what Bango posted.

@@ -6,6 +6,8 @@ import "sync"
 const (
 	TopicEntitlements = "entitlements" // any entitlement changed: lists, counts
 	TopicEverything   = "*"            // something may have been missed: everybody reads again
+
+	TopicReconciliation = "reconciliation" // a background job got on, a difference was settled
 )
 
 // TopicEntitlement is the topic of one entitlement, by its id.

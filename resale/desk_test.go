@@ -88,6 +88,10 @@ type fakeBango struct {
 	onAsk   func(requestID string)
 	asked   []string // request identifiers of creates
 	order   resale.Order
+	updated []resale.Terms
+	address string // the notification URL of the last update
+	echo    resale.Answer
+	echoes  int
 	reads   int
 	lookups int
 }
@@ -115,6 +119,22 @@ func (b *fakeBango) Act(_ context.Context, requestID string, kind resale.Request
 	return a
 }
 
+func (b *fakeBango) Refresh(ctx context.Context, requestID, _ string, o resale.Order) resale.Answer {
+	return b.Create(ctx, requestID, o)
+}
+
+func (b *fakeBango) Update(ctx context.Context, requestID, bangoID string, t resale.Terms, address string) resale.Answer {
+	b.updated = append(b.updated, t)
+	b.address = address
+	return b.Act(ctx, requestID, resale.KindUpdate, bangoID, resale.Reason{})
+}
+
+func (b *fakeBango) Echo(context.Context) resale.Answer { b.echoes++; return b.echo }
+
+func (b *fakeBango) Eligible(context.Context, string) ([]string, resale.Answer) {
+	return nil, resale.Answer{Verdict: resale.VerdictNotSent}
+}
+
 func (b *fakeBango) Read(context.Context, string) resale.Answer { b.reads++; return b.read }
 
 func (b *fakeBango) Find(context.Context, string, string) ([]resale.Fact, resale.Answer) {
@@ -137,7 +157,7 @@ var (
 	refused = resale.Answer{Verdict: resale.VerdictRefused, Message: "Maximum number of subscriptions for user reached"}
 	absent  = resale.Answer{Verdict: resale.VerdictAbsent, Message: "Entitlement not found"}
 	exists  = resale.Answer{Verdict: resale.VerdictExists, Message: "The entitlement exists already"}
-	notNow  = resale.Answer{Verdict: resale.VerdictNotNow, Message: "In maintenance", RetryAfter: time.Minute}
+	notNow  = resale.Answer{Verdict: resale.VerdictUnavailable, Message: "In maintenance", RetryAfter: time.Minute}
 	done    = resale.Answer{Verdict: resale.VerdictDone}
 )
 

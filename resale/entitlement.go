@@ -21,14 +21,19 @@ type Entitlement struct {
 	MerchantKey        string
 	ProductKey         string
 	OfferKey           string
+	NextIdentifier     string // the customerIdentifier that an update on its way gives it, empty where there is none
 
 	Status      Status
 	BangoStatus string // Bango's own word as it came, empty before there is one
 	BangoID     string // Bango's entitlementId, empty before it is known
 	Message     string // Bango's words about a refusal or about what a person must decide
 
-	RegistrationURL string // where the end user registers; has passed LinkRules, empty where there is nowhere to go
-	ActivationCode  string
+	DisplayName   string // entitlementDisplayName
+	ExtensionData string // Bango's custom data as it came, a JSON value; it holds the reason of an ending, too
+
+	RegistrationURL     string    // where the end user registers; has passed LinkRules, empty where there is nowhere to go
+	RegistrationExpires time.Time // until when the merchant takes it; zero where nobody said
+	ActivationCode      string
 
 	DateCreated     time.Time // Bango's dates, from here
 	DateActivated   time.Time
@@ -42,6 +47,7 @@ type Entitlement struct {
 	CheckedAt  time.Time // when Bango last told us its record, in a reply or a read-back
 
 	NotifyToken string // in the notification URL, the entitlement's own
+	NotifyBase  string // the public URL that the notification URL at Bango begins with
 	SignupToken string // in the signup link
 	FormToken   string // of the form that asked for it; unique, so that a form counts once
 	Opened      int64  // how often the customer went on to the merchant

@@ -56,6 +56,8 @@ const (
 	EventNotified      EventKind = "notified"       // a notification arrived
 	EventChecked       EventKind = "checked"        // Bango's record was read back
 	EventContinued     EventKind = "continued"      // the customer went on to the merchant
+	EventAdopted       EventKind = "adopted"        // it existed at Bango and is ours to look after now
+	EventCorrected     EventKind = "corrected"      // a person took over what Bango says
 )
 
 // Event is one line of the timeline: who did what, when, why, with what evidence. It is written in the transaction of the

@@ -2,14 +2,10 @@ package resale
 
 import "context"
 
-// Step makes one attempt at the request that is due the longest, and reports false where nothing is due.
+// Step makes one attempt at the request that is due the longest, and reports false where nothing is due or the line is held.
 func (s *Sender) Step(ctx context.Context) (bool, error) {
-	now := s.service.now()
-	r, ok, _, err := s.service.store.LeaseRequest(ctx, now, now.Add(s.lease))
-	if ok {
-		s.attempt(ctx, r)
-	}
-	return ok, err
+	wait, err := s.step(ctx)
+	return wait == 0, err
 }
 
 // Take leases a request and leaves it at that, as a sender that dies does.

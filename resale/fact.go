@@ -1,6 +1,9 @@
 package resale
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Source is where a fact comes from, which decides how far it is believed.
 type Source string
@@ -19,8 +22,13 @@ type Fact struct {
 	CustomerIdentifier string
 	MerchantKey        string
 	ProductKey         string
+	OfferKey           string
+	DisplayName        string
+	ExtensionData      string // JSON
 	RegistrationURL    string // has passed LinkRules
 	ActivationCode     string
+
+	RegistrationExpires time.Time
 
 	DateCreated     time.Time
 	DateActivated   time.Time
@@ -86,7 +94,8 @@ func Apply(e Entitlement, f Fact) (Entitlement, Effect) {
 // foreign reports whether the fact names another entitlement, customer or merchant. The product may change.
 func foreign(e Entitlement, f Fact) bool {
 	differs := func(known, said string) bool { return known != "" && said != "" && known != said }
-	return differs(e.BangoID, f.BangoID) || differs(e.CustomerIdentifier, f.CustomerIdentifier) ||
+	moving := f.CustomerIdentifier == e.NextIdentifier // it is on its way to that customer
+	return differs(e.BangoID, f.BangoID) || differs(e.CustomerIdentifier, f.CustomerIdentifier) && !moving ||
 		differs(e.MerchantKey, f.MerchantKey)
 }
 
@@ -104,7 +113,13 @@ func (e Entitlement) with(f Fact) Entitlement {
 	}
 	say(&e.BangoID, f.BangoID)
 	say(&e.ProductKey, f.ProductKey)
+	say(&e.OfferKey, f.OfferKey)
+	say(&e.DisplayName, f.DisplayName)
+	say(&e.ExtensionData, f.ExtensionData)
 	say(&e.ActivationCode, f.ActivationCode)
+	if f.CustomerIdentifier != "" && f.CustomerIdentifier == e.NextIdentifier {
+		e.CustomerIdentifier, e.NextIdentifier = f.CustomerIdentifier, ""
+	}
 	date(&e.DateCreated, f.DateCreated)
 	date(&e.DateActivated, f.DateActivated)
 	date(&e.DateEnded, f.DateEnded)
@@ -117,17 +132,22 @@ func (e Entitlement) with(f Fact) Entitlement {
 		// A word that is not in the documentation is kept as it came and shown; our status stays what it was.
 		if s, ok := ParseStatus(f.Status); ok && s.IsBangos() {
 			e.Status, e.Message = s, ""
+			if f.DateEnded.IsZero() && slices.Contains([]Status{Pending, Active, Suspended}, s) {
+				e.DateEnded = time.Time{} // the end that was announced has been taken back
+			}
 		}
 	}
-	say(&e.RegistrationURL, f.RegistrationURL)
+	if f.RegistrationURL != "" {
+		e.RegistrationURL, e.RegistrationExpires = f.RegistrationURL, f.RegistrationExpires
+	}
 	if e.Status != Pending {
-		e.RegistrationURL = "" // there is nothing left to register for
+		e.RegistrationURL, e.RegistrationExpires = "", time.Time{} // there is nothing left to register for
 	}
 	return e
 }
 
 // onlyNewLink reports whether a fresh registration URL is all that changed: Bango gives one without touching its dates.
 func onlyNewLink(before, after Entitlement) bool {
-	before.RegistrationURL = after.RegistrationURL
+	before.RegistrationURL, before.RegistrationExpires = after.RegistrationURL, after.RegistrationExpires
 	return before == after
 }

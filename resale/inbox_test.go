@@ -88,7 +88,7 @@ func TestWhatIsParked(t *testing.T) {
 		before := d.now(e)
 		token := resale.NotificationToken(e)
 		for i, tt := range []struct{ token, body, why string }{
-			{"nobodys", `{"entitlementId":"b-1","status":"ACTIVE"}`, "belongs to no entitlement"},
+			{"nobodys", `{"entitlementId":"b-9","status":"ACTIVE"}`, "belongs to no entitlement"},
 			{strings.Repeat("x", 500), `{"entitlementId":"b-2","status":"ACTIVE"}`, "belongs to no entitlement"},
 			{"\x00\xff", `{"entitlementId":"b-3","status":"ACTIVE"}`, "belongs to no entitlement"},
 			{token, `{"entitlementId":"b-1"`, "could not be read"},

@@ -12,39 +12,61 @@ type Reason struct {
 	Description string // free text, may be empty
 }
 
-// Reasons is the list that Bango published for generation 1, with OTHER in each category where none fits. What follows its twelfth entry
-// is not known. src: resale/api-ref/reason-codes
-var Reasons = []Reason{
-	{Category: "CUSTOMER_CANCELLED", Code: "NOT_RENEWED"},
-	{Category: "CUSTOMER_CANCELLED", Code: "CHANGED_SERVICE"},
-	{Category: "CUSTOMER_CANCELLED", Code: "CUSTOMER_CANCELLED"},
-	{Category: "CUSTOMER_CANCELLED", Code: "EXPIRED"},
-	{Category: "CUSTOMER_CANCELLED", Code: "OTHER"},
-	{Category: "CUSTOMER_CHANGED", Code: "CUSTOMER_CANCELLED_BUNDLE"},
-	{Category: "CUSTOMER_CHANGED", Code: "CUSTOMER_CANCELLED_ADDON"},
-	{Category: "CUSTOMER_CHANGED", Code: "CHANGED_SERVICE"},
-	{Category: "CUSTOMER_CHANGED", Code: "OTHER"},
-	{Category: "REVOKED", Code: "ACCOUNT_TERMINATED"},
-	{Category: "REVOKED", Code: "SUSPENDED_CANCEL"},
-	{Category: "REVOKED", Code: "OTHER"},
-	{Category: "ACTIVATION_ROLLBACK", Code: "TEST_ENTITLEMENT"},
-	{Category: "ACTIVATION_ROLLBACK", Code: "FRAUD"},
-	{Category: "ACTIVATION_ROLLBACK", Code: "FRAUD_CHECK"},
-	{Category: "ACTIVATION_ROLLBACK", Code: "OTHER"},
+// ReasonList is a list of reasons that Bango published for one generation of its API. Which one holds is a matter of the account.
+type ReasonList struct {
+	Version string // what it is called, with its source
+	Reasons []Reason
+}
+
+// ReasonLists are the published lists by generation, with OTHER in each category where none fits. What follows the twelfth entry of the
+// first is not known. src: resale/api-ref/reason-codes; Gen 2 categories-and-codes
+var ReasonLists = map[int]ReasonList{
+	1: {Version: "Bango Resale API v1", Reasons: []Reason{
+		{Category: "CUSTOMER_CANCELLED", Code: "NOT_RENEWED"},
+		{Category: "CUSTOMER_CANCELLED", Code: "CHANGED_SERVICE"},
+		{Category: "CUSTOMER_CANCELLED", Code: "CUSTOMER_CANCELLED"},
+		{Category: "CUSTOMER_CANCELLED", Code: "EXPIRED"},
+		{Category: "CUSTOMER_CANCELLED", Code: "OTHER"},
+		{Category: "CUSTOMER_CHANGED", Code: "CUSTOMER_CANCELLED_BUNDLE"},
+		{Category: "CUSTOMER_CHANGED", Code: "CUSTOMER_CANCELLED_ADDON"},
+		{Category: "CUSTOMER_CHANGED", Code: "CHANGED_SERVICE"},
+		{Category: "CUSTOMER_CHANGED", Code: "OTHER"},
+		{Category: "REVOKED", Code: "ACCOUNT_TERMINATED"},
+		{Category: "REVOKED", Code: "SUSPENDED_CANCEL"},
+		{Category: "REVOKED", Code: "OTHER"},
+		{Category: "ACTIVATION_ROLLBACK", Code: "TEST_ENTITLEMENT"},
+		{Category: "ACTIVATION_ROLLBACK", Code: "FRAUD"},
+		{Category: "ACTIVATION_ROLLBACK", Code: "FRAUD_CHECK"},
+		{Category: "ACTIVATION_ROLLBACK", Code: "OTHER"},
+	}},
+	2: {Version: "Bango API generation 2", Reasons: []Reason{
+		{Category: "CUSTOMER_CANCELLED", Code: "NOT_RENEWED"},
+		{Category: "CUSTOMER_CANCELLED", Code: "CHANGED_SERVICE"},
+		{Category: "CUSTOMER_CANCELLED", Code: "SUBSCRIPTION_CANCELLED"},
+		{Category: "CUSTOMER_CANCELLED", Code: "ADDON_CANCELLED"},
+		{Category: "CUSTOMER_CANCELLED", Code: "EXPIRED"},
+		{Category: "CUSTOMER_CANCELLED", Code: "OTHER"},
+		{Category: "REVOKED", Code: "ACCOUNT_TERMINATED"},
+		{Category: "REVOKED", Code: "SUSPEND_TERMINATED"},
+		{Category: "REVOKED", Code: "ERROR"},
+		{Category: "REVOKED", Code: "FRAUD"},
+		{Category: "REVOKED", Code: "IMMEDIATE_CANCELLATION"},
+		{Category: "REVOKED", Code: "OTHER"},
+	}},
 }
 
 // MaxReason bounds a reason's description, in characters. Bango publishes no limit.
 const MaxReason = 500
 
-// check returns why the reason cannot be given for a kind of request, or nil.
-func (r Reason) check(k RequestKind) error {
+// check returns why the reason cannot be given for a kind of request under the account's list, or nil.
+func (r Reason) check(k RequestKind, list ReasonList) error {
 	if !k.NeedsReason() {
 		if r != (Reason{}) {
 			return Invalid("reason_code", "No reason is given to Bango for this.")
 		}
 		return nil
 	}
-	known := slices.ContainsFunc(Reasons, func(p Reason) bool { return p.Category == r.Category && p.Code == r.Code })
+	known := slices.ContainsFunc(list.Reasons, func(p Reason) bool { return p.Category == r.Category && p.Code == r.Code })
 	switch {
 	case r.Code == "" && r.Category == "":
 		return Invalid("reason_code", "Choose a reason; Bango passes it on.")

@@ -15,7 +15,9 @@ const (
 	KindSuspend RequestKind = "suspend" // take the access away for a while
 	KindResume  RequestKind = "resume"  // give it back
 	KindCancel  RequestKind = "cancel"  // end softly: the merchant decides whether at once or when the paid period ends
+	KindUndo    RequestKind = "undo"    // take a cancel back before its end has come
 	KindRevoke  RequestKind = "revoke"  // end at once
+	KindUpdate  RequestKind = "update"  // change its terms: see [Terms]
 	KindCheck   RequestKind = "check"   // read Bango's record back; changes nothing there
 )
 
@@ -27,6 +29,7 @@ var targets = map[RequestKind][]Status{
 	KindSuspend: {Suspended},
 	KindResume:  {Active},
 	KindCancel:  {ActiveEnding, Cancelled, Revoked},
+	KindUndo:    {Active},
 	KindRevoke:  {Cancelled, Revoked},
 }
 
@@ -63,6 +66,7 @@ type Request struct {
 	State         RequestState
 	Actor         Actor  // who asked
 	Reason        Reason // why; zero where the kind needs none
+	Terms         Terms  // of a create or an update; zero for every other kind
 	Attempts      int64
 	NotBefore     time.Time // the next attempt is not made earlier
 	LeasedUntil   time.Time // while Sending: when another sender may take it
@@ -81,6 +85,9 @@ const (
 	// GiveUpAfter is how long a request may stay open before a person decides; no attempt is made after it.
 	GiveUpAfter = 24 * time.Hour
 
+	// MaxWait is the longest that an open request is ever put off; one that is put off for longer is so because our clock was set back.
+	MaxWait = 20 * time.Minute
+
 	firstBackoff = time.Second
 	maxBackoff   = 15 * time.Minute
 )
@@ -93,6 +100,14 @@ func backoff(attempts int64) time.Duration {
 		ceiling = min(firstBackoff<<(attempts-1), maxBackoff)
 	}
 	return rand.N(ceiling) + time.Millisecond
+}
+
+// fulfilled reports whether Bango's record shows what the request was to bring about.
+func (r Request) fulfilled(f Fact) bool {
+	if r.Kind == KindUpdate {
+		return r.Terms.shownBy(f)
+	}
+	return r.Kind.reached(Status(f.Status))
 }
 
 // nextAttempt returns when to try again: after a backoff, and never before what Bango asked for by Retry-After, nor much later.

@@ -39,18 +39,15 @@ func (s *Sender) Run(ctx context.Context) {
 // work makes attempts one after the other, and waits where nothing is due.
 func (s *Sender) work(ctx context.Context) {
 	for ctx.Err() == nil {
-		now := s.service.now()
-		r, ok, wait, err := s.service.store.LeaseRequest(ctx, now, now.Add(s.lease))
+		wait, err := s.step(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.service.log.Error("the next request could not be taken", "err", err)
 			wait = time.Second
 		}
-		if ok {
-			s.service.wakeSender() // there may be more: one worker wakes the next
-			s.attempt(ctx, r)
+		if wait <= 0 {
 			continue
 		}
-		timer := time.NewTimer(max(wait, time.Millisecond))
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 		case <-s.service.wake:
@@ -60,8 +57,73 @@ func (s *Sender) work(ctx context.Context) {
 	}
 }
 
+// step makes the attempt that is due the longest, as far as the line allows. It returns how long nothing has to be done, zero where
+// there may be more.
+func (s *Sender) step(ctx context.Context) (wait time.Duration, err error) {
+	line, err := s.service.store.Line(ctx)
+	if err != nil {
+		return 0, err
+	}
+	now := s.service.now()
+	if line.State != LineOpen {
+		if wait := line.Held(now); wait > 0 {
+			return wait, nil
+		}
+		return s.probe(ctx)
+	}
+	r, ok, wait, err := s.service.store.LeaseRequest(ctx, now, now.Add(s.lease))
+	if err != nil || !ok {
+		return max(wait, time.Millisecond), err
+	}
+	s.service.wakeSender() // there may be more: one worker wakes the next
+	s.attempt(ctx, r, now)
+	return 0, nil
+}
+
+// probe finds out whether the line is open again, by the request that is due the longest or, where none is, by an echo. One sender of all
+// portals does it at a time.
+func (s *Sender) probe(ctx context.Context) (wait time.Duration, err error) {
+	var r Request
+	var due, ours bool
+	var now time.Time
+	err = s.service.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		due, ours, wait = false, false, 0
+		if err := tx.LockNamed(ctx, lineLockName); err != nil {
+			return err
+		}
+		line, err := tx.Line(ctx)
+		if err != nil {
+			return err
+		}
+		now = s.service.now()
+		if wait = line.Held(now); line.State == LineOpen || wait > 0 {
+			return nil // somebody else was faster
+		}
+		ours = true
+		if err := tx.SetLine(ctx, line.probed(now)); err != nil {
+			return err
+		}
+		r, due, err = tx.LeaseRequest(ctx, now, now.Add(s.lease))
+		return err
+	})
+	switch {
+	case err != nil || !ours:
+		return max(wait, time.Millisecond), err
+	case due:
+		s.attempt(ctx, r, now)
+		return 0, nil
+	}
+	answer := s.upstream.Echo(ctx)
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	return 0, s.service.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		return s.service.noteLine(ctx, tx, []Answer{answer}, now)
+	})
+}
+
 // attempt makes one attempt at a leased request and commits what it showed.
-func (s *Sender) attempt(stop context.Context, r Request) {
+func (s *Sender) attempt(stop context.Context, r Request, began time.Time) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
 	defer context.AfterFunc(stop, func() { time.AfterFunc(senderGrace, cancel) })()
@@ -76,7 +138,7 @@ func (s *Sender) attempt(stop context.Context, r Request) {
 	if ctx.Err() != nil {
 		return // cut off by the end of the process: nothing is known, and the next start asks again
 	}
-	if err := s.service.settle(ctx, r, answers); err != nil {
+	if err := s.service.settle(ctx, r, answers, began); err != nil {
 		log.Error("an answer could not be stored; the request falls due again", "err", err)
 		return
 	}
@@ -92,7 +154,8 @@ func (s *Sender) ask(ctx context.Context, r Request, e Entitlement) []Answer {
 	switch r.Kind {
 	case KindCheck:
 		if e.BangoID == "" {
-			return []Answer{s.find(ctx, e)}
+			found, _ := s.find(ctx, e)
+			return []Answer{found}
 		}
 		return []Answer{s.upstream.Read(ctx, e.BangoID)}
 	case KindCreate:
@@ -105,25 +168,57 @@ func (s *Sender) ask(ctx context.Context, r Request, e Entitlement) []Answer {
 
 // create asks for the entitlement, and looks for it among Bango's records where that leaves open what happened.
 func (s *Sender) create(ctx context.Context, r Request, e Entitlement) []Answer {
-	first := s.upstream.Create(ctx, r.ID, s.order(e))
+	first := s.upstream.Create(ctx, r.ID, s.service.order(e, r.Terms))
 	repeated := r.Attempts > 1 // an earlier attempt may have been executed
-	switch {
-	case first.Verdict == VerdictExists, repeated && first.Verdict == VerdictUnknown, repeated && first.Verdict == VerdictRefused:
+	switch first.Verdict {
+	case VerdictTaken, VerdictExists:
+	case VerdictUnknown, VerdictRefused:
+		if !repeated {
+			return []Answer{first}
+		}
 	default:
 		return []Answer{first}
 	}
 	// The same request under the same identifier did not settle it: Bango's records may. A refusal after an attempt without an answer may
 	// even mean that it exists: Bango refuses a second one, should it have forgotten the identifier.
-	found := s.find(ctx, e)
-	if found.Verdict == VerdictDone || first.Verdict == VerdictRefused && found.Verdict != VerdictAbsent {
+	found, others := s.find(ctx, e)
+	switch {
+	case found.Verdict == VerdictDone && (repeated || first.Verdict == VerdictExists):
+		return []Answer{first, found}
+	case first.Verdict == VerdictTaken && found.Evidence.HTTPStatus != 0 && found.Verdict != VerdictUnknown:
+		first.Message += s.service.already(ctx, e, others)
+		return []Answer{found, first}
+	case first.Verdict == VerdictExists && repeated && found.Verdict == VerdictAbsent:
+		found.Verdict, found.Message = VerdictMismatch, "Bango says that it exists already, and has no record of it. Look it up there, then decide."
+		return []Answer{first, found}
+	case repeated && first.Verdict == VerdictRefused && found.Verdict != VerdictAbsent:
 		return []Answer{first, found}
 	}
 	return []Answer{first}
 }
 
-func (s *Sender) order(e Entitlement) Order {
-	return Order{CustomerIdentifier: e.CustomerIdentifier, MerchantKey: e.MerchantKey, ProductKey: e.ProductKey, OfferKey: e.OfferKey,
-		NotificationURL: s.service.notificationURL(e)}
+// already names what the customer has at the merchant, after a refusal for having too many.
+func (s *Service) already(ctx context.Context, e Entitlement, facts []Fact) string {
+	for _, f := range facts {
+		if f.MerchantKey != e.MerchantKey || Status(f.Status).Ended() || Status(f.Status) == Failed {
+			continue
+		}
+		if known, err := s.store.EntitlementByBangoID(ctx, f.BangoID); err == nil {
+			return " The customer has " + known.Ref + ", which is " + string(known.Status) + "."
+		}
+		return " The customer has one at Bango that is not known here: " + clip(f.BangoID, 60) + ", which is " + clip(f.Status, 40) + "."
+	}
+	return ""
+}
+
+// order is what a create of the entitlement asks for.
+func (s *Service) order(e Entitlement, t Terms) Order {
+	o := Order{CustomerIdentifier: e.CustomerIdentifier, MerchantKey: e.MerchantKey, ProductKey: e.ProductKey, OfferKey: e.OfferKey,
+		NotificationURL: s.notificationURL(e), Terms: t}
+	if s.ownIDs {
+		o.EntitlementID = e.ID
+	}
+	return o
 }
 
 // refresh asks for a fresh registration URL, which the same create gives while the entitlement is PENDING and only then. Were it not any
@@ -133,33 +228,43 @@ func (s *Sender) refresh(ctx context.Context, r Request, e Entitlement) []Answer
 	if record.Verdict != VerdictDone || record.Fact.Status != string(Pending) {
 		return []Answer{record}
 	}
-	return []Answer{record, s.upstream.Create(ctx, r.ID, s.order(e))}
+	return []Answer{record, s.upstream.Refresh(ctx, r.ID, e.BangoID, s.service.order(e, r.Terms))}
 }
 
 // act asks for something to be done with the entitlement. Where an earlier attempt may have done it, Bango's record settles what the same
 // request again does not: it may have taken effect although nobody heard of it.
 func (s *Sender) act(ctx context.Context, r Request, e Entitlement) []Answer {
-	first := s.upstream.Act(ctx, r.ID, r.Kind, e.BangoID, r.Reason)
+	var first Answer
+	if r.Kind == KindUpdate {
+		address := ""
+		if r.Terms.NotificationBase != "" {
+			address = r.Terms.NotificationBase + notificationPath + e.NotifyToken
+		}
+		first = s.upstream.Update(ctx, r.ID, e.BangoID, r.Terms, address)
+	} else {
+		first = s.upstream.Act(ctx, r.ID, r.Kind, e.BangoID, r.Reason)
+	}
 	if r.Attempts == 1 || first.Verdict != VerdictUnknown && first.Verdict != VerdictRefused {
 		return []Answer{first}
 	}
 	record := s.upstream.Read(ctx, e.BangoID)
-	if record.Verdict == VerdictDone && r.Kind.reached(Status(record.Fact.Status)) {
+	if record.Verdict == VerdictDone && r.fulfilled(record.Fact) {
 		return []Answer{first, record}
 	}
 	return []Answer{first}
 }
 
-// find looks for the entitlement among Bango's records of its customer and product. It is found only where exactly one record can be
-// meant: of the same merchant, not ended, not known as another entitlement, and not older than ours.
-func (s *Sender) find(ctx context.Context, e Entitlement) Answer {
-	facts, answer := s.upstream.Find(ctx, e.CustomerIdentifier, e.ProductKey)
-	if answer.Verdict != VerdictDone {
-		return answer
+// find looks for the entitlement among Bango's records of its customer. It is found only where exactly one record can be meant: of the
+// same merchant and product, not ended, not known as another entitlement, and not older than ours. all are the customer's records.
+func (s *Sender) find(ctx context.Context, e Entitlement) (a Answer, all []Fact) {
+	all, a = s.upstream.Find(ctx, e.CustomerIdentifier, "")
+	if a.Verdict != VerdictDone {
+		return a, nil
 	}
 	var meant []Fact
-	for _, f := range facts {
-		if foreign(e, f) || Status(f.Status).Ended() || f.DateCreated.Before(e.Created.Add(-clockSkew)) {
+	for _, f := range all {
+		if foreign(e, f) || f.ProductKey != "" && f.ProductKey != e.ProductKey || Status(f.Status).Ended() ||
+			f.DateCreated.Before(e.Created.Add(-clockSkew)) {
 			continue
 		}
 		other, err := s.service.store.EntitlementByBangoID(ctx, f.BangoID)
@@ -167,19 +272,19 @@ func (s *Sender) find(ctx context.Context, e Entitlement) Answer {
 		case err == nil && other.ID != e.ID:
 			continue
 		case err != nil && CodeOf(err) != CodeNotFound:
-			return Answer{Message: "Bango's records could not be compared with ours.", Evidence: answer.Evidence}
+			return Answer{Message: "Bango's records could not be compared with ours.", Evidence: a.Evidence}, nil
 		}
 		meant = append(meant, f)
 	}
 	switch len(meant) {
 	case 0:
-		answer.Verdict, answer.Message = VerdictAbsent, "Bango has no record of it."
+		a.Verdict, a.Message = VerdictAbsent, "Bango has no record of it."
 	case 1:
-		answer.Fact = meant[0]
+		a.Fact = meant[0]
 	default:
-		answer.Verdict, answer.Message = VerdictMismatch, "Bango has several records that could be this one. Compare them there, then decide."
+		a.Verdict, a.Message = VerdictMismatch, "Bango has several records that could be this one. Compare them there, then decide."
 	}
-	return answer
+	return a, all
 }
 
 // clockSkew is how far Bango's clock may be behind ours.

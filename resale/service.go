@@ -15,19 +15,23 @@ type Service struct {
 	hub       *Hub
 	publicURL string
 	links     LinkRules
+	reasons   ReasonList
+	ownIDs    bool
 	now       func() time.Time
 	log       *slog.Logger
 	wake      chan struct{} // tells the sender that a request was stored
 }
 
-// ServiceConfig is what a Service needs. All fields but Now are required; Now defaults to time.Now.
+// ServiceConfig is what a Service needs. Store, Hub, PublicURL and Log are required; Now defaults to time.Now.
 type ServiceConfig struct {
-	Store     Store
-	Hub       *Hub
-	PublicURL string // without a slash at the end
-	Links     LinkRules
-	Log       *slog.Logger
-	Now       func() time.Time
+	Store      Store
+	Hub        *Hub
+	PublicURL  string // without a slash at the end
+	Links      LinkRules
+	Generation int  // of Bango's API, 1 or 2; 0 means 1. It decides which reasons hold
+	OwnIDs     bool // Bango is given our id of an entitlement as its own
+	Log        *slog.Logger
+	Now        func() time.Time
 }
 
 // NewService returns a Service. It starts nothing: see [Sender] for what runs in the background.
@@ -36,15 +40,22 @@ func NewService(c ServiceConfig) *Service {
 		c.Now = time.Now
 	}
 	return &Service{store: c.Store, hub: c.Hub, publicURL: strings.TrimSuffix(c.PublicURL, "/"), links: c.Links,
+		reasons: ReasonLists[max(c.Generation, 1)], ownIDs: c.OwnIDs,
 		now: func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }, log: c.Log, wake: make(chan struct{}, 1)}
 }
 
 // SignupLink is the portal's own address for the end user.
 func (s *Service) SignupLink(e Entitlement) string { return s.publicURL + "/s/" + e.SignupToken }
 
+// Reasons is the list that holds for the account at Bango.
+func (s *Service) Reasons() ReasonList { return s.reasons }
+
+// notificationPath and an entitlement's token are where Bango posts to, below the public URL.
+const notificationPath = "/webhooks/bango/"
+
 // notificationURL is where Bango tells us of changes to the entitlement.
 func (s *Service) notificationURL(e Entitlement) string {
-	return s.publicURL + "/webhooks/bango/" + e.NotifyToken
+	return e.NotifyBase + notificationPath + e.NotifyToken
 }
 
 // AddCustomer makes a customer known. It returns CodeConflict where the identifier is taken. Agents may.
@@ -74,6 +85,10 @@ type NewEntitlement struct {
 	ProductID  string
 	OfferID    string // empty for none
 	FormToken  string
+
+	DateExpiry    time.Time // when Bango ends it by itself; zero for never
+	DisplayName   string
+	ExtensionData string // a JSON object
 }
 
 // NewFormToken makes the token of one rendering of a form, which counts once however often it is sent.
@@ -91,6 +106,10 @@ func (s *Service) CreateEntitlement(ctx context.Context, by Actor, n NewEntitlem
 	if known, err := s.store.EntitlementByFormToken(ctx, n.FormToken); CodeOf(err) != CodeNotFound {
 		return known, err
 	}
+	terms, err := Terms{DateExpiry: n.DateExpiry, DisplayName: n.DisplayName, ExtensionData: n.ExtensionData}.normalised(s.now())
+	if err != nil {
+		return Entitlement{}, err
+	}
 	e, err := s.newEntitlement(ctx, by, n)
 	if err != nil {
 		return Entitlement{}, err
@@ -100,7 +119,7 @@ func (s *Service) CreateEntitlement(ctx context.Context, by Actor, n NewEntitlem
 		if err := tx.InsertEntitlement(ctx, e); err != nil {
 			return err
 		}
-		r := Request{ID: newID(), EntitlementID: e.ID, Kind: KindCreate, State: Queued, Actor: by,
+		r := Request{ID: newID(), EntitlementID: e.ID, Kind: KindCreate, State: Queued, Actor: by, Terms: terms,
 			NotBefore: e.Created, Created: e.Created, Updated: e.Created}
 		if err := tx.InsertRequest(ctx, r); err != nil {
 			return err
@@ -147,7 +166,8 @@ func (s *Service) newEntitlement(ctx context.Context, by Actor, n NewEntitlement
 	now := s.now()
 	return Entitlement{ID: newID(), CustomerID: customer.ID, ProductID: product.ID, OfferID: offer.ID,
 		CustomerIdentifier: customer.Identifier, MerchantKey: product.Merchant.Key, ProductKey: product.Key, OfferKey: offer.Key,
-		Status: Requested, NotifyToken: newToken(), SignupToken: newToken(), FormToken: n.FormToken,
+		Status: Requested, NotifyToken: newToken(), NotifyBase: s.publicURL, SignupToken: newToken(),
+		FormToken: n.FormToken,
 		CreatedBy: by.Name, Created: now, Updated: now}, nil
 }
 
@@ -197,7 +217,7 @@ func (s *Service) Check(ctx context.Context, by Actor, ref string) (Entitlement,
 		if err != nil {
 			return err
 		}
-		if asked, err := s.askCheck(ctx, tx, e, by); err != nil || !asked {
+		if asked, err := s.askCheck(ctx, tx, e, by, s.now()); err != nil || !asked {
 			return err
 		}
 		tx.Announce(changeOf(e))
@@ -211,20 +231,20 @@ func (s *Service) Check(ctx context.Context, by Actor, ref string) (Entitlement,
 	return e, nil
 }
 
-// askCheck stores a request to read Bango's record back, unless one is stored that has not been sent yet.
-func (s *Service) askCheck(ctx context.Context, tx Tx, e Entitlement, by Actor) (asked bool, err error) {
+// askCheck stores a request to read Bango's record back, not before the given time, unless one is stored that has not been sent yet.
+func (s *Service) askCheck(ctx context.Context, tx Tx, e Entitlement, by Actor, notBefore time.Time) (asked bool, err error) {
 	requests, err := tx.RequestsOf(ctx, e.ID, 20)
 	if err != nil {
 		return false, err
 	}
 	for _, r := range requests {
-		if r.Kind == KindCheck && r.State.Open() && r.State != Sending {
+		if r.Kind == KindCheck && r.State.Open() && r.State != Sending && !(r.State == Queued && r.NotBefore.After(notBefore)) {
 			return false, nil
 		}
 	}
 	now := s.now()
 	return true, tx.InsertRequest(ctx, Request{ID: newID(), EntitlementID: e.ID, Kind: KindCheck, State: Queued, Actor: by,
-		NotBefore: now, Created: now, Updated: now})
+		NotBefore: notBefore, Created: now, Updated: now})
 }
 
 // wakeSender tells the sender that something may be due. It never blocks.

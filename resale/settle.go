@@ -3,14 +3,18 @@ package resale
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // settle commits what one attempt at a request showed: the request's state, what it means for the entitlement, the timeline and the
-// evidence, in one transaction. The last answer is the one that counts.
-func (s *Service) settle(ctx context.Context, r Request, answers []Answer) error {
+// evidence, in one transaction. The last answer is the one that counts; the line to Bango follows all of them. began is when the attempt did.
+func (s *Service) settle(ctx context.Context, r Request, answers []Answer, began time.Time) error {
 	last := answers[len(answers)-1]
 	asked := false
 	err := s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if err := s.noteLine(ctx, tx, answers, began); err != nil {
+			return err
+		}
 		before, err := tx.LockEntitlement(ctx, r.EntitlementID)
 		if err != nil {
 			return err
@@ -20,8 +24,19 @@ func (s *Service) settle(ctx context.Context, r Request, answers []Answer) error
 			return err
 		}
 		o := s.outcome(before, r, last)
-		if asked = o.doubted; asked {
-			if _, err := s.askCheck(ctx, tx, before, Automatic); err != nil {
+		if asked, err = s.change(ctx, tx, before, &o.after, o.doubted); err != nil {
+			return err
+		}
+		if err := s.learn(ctx, tx, before.MerchantKey, r.Kind, last); err != nil {
+			return err
+		}
+		if r.Kind == KindCheck && o.request.State == Done && !o.absent && o.after.BangoID != "" {
+			if err := s.noDrift(ctx, tx, o.after.BangoID); err != nil {
+				return err
+			}
+		}
+		if o.absent {
+			if err := s.noteMissingThere(ctx, tx, o.after); err != nil {
 				return err
 			}
 		}
@@ -38,9 +53,6 @@ func (s *Service) settle(ctx context.Context, r Request, answers []Answer) error
 			if err := tx.AddEvidence(ctx, a.Evidence); err != nil {
 				return err
 			}
-		}
-		if err := tx.UpdateEntitlement(ctx, before, o.after); err != nil {
-			return err
 		}
 		// Where the lease ran out and another sender has the request now, only a final state may be written over its own.
 		ours := stored.State == Sending && stored.Attempts == r.Attempts
@@ -65,6 +77,7 @@ type outcome struct {
 	kind    EventKind
 	text    string
 	doubted bool // Bango's record has to be read back
+	absent  bool // Bango has no record of what it once told us of
 }
 
 // outcome is pure but for the clock and the jitter of the next attempt.
@@ -79,18 +92,26 @@ func (s *Service) outcome(e Entitlement, r Request, a Answer) outcome {
 	switch a.Verdict {
 	case VerdictDone, VerdictAction:
 		s.applyAnswer(&o, r, a)
-	case VerdictRefused, VerdictMisconfigured:
+	case VerdictRefused, VerdictTaken, VerdictMisconfigured:
 		o.request.State, o.kind = Denied, EventRefused
 		o.text = "got a no from Bango: " + a.Message
 		if r.Kind.changes() {
 			o.text = "got a no from Bango to " + string(r.Kind) + " it: " + a.Message
-			o.doubted = a.Verdict == VerdictRefused // what we believed possible was not: Bango's record may differ from ours
+			// What we believed possible was not: Bango's record may differ from ours, unless the merchant never does such a thing.
+			o.doubted = a.Verdict == VerdictRefused && !a.NotAvailable
+			if r.Kind == KindUpdate {
+				o.after.NextIdentifier = ""
+			}
 		} else if r.Kind == KindCheck {
 			o.text = "could not check with Bango: " + a.Message
 		} else if e.BangoStatus == "" {
 			o.after.Status, o.after.Message = Refused, a.Message
 		}
-	case VerdictNotNow, VerdictUnauthorized:
+	case VerdictUnauthorized:
+		// Nothing is wrong with the request: it keeps its place until the line is open again.
+		again(Queued, EventNoAnswer, "could not ask Bango: "+a.Message+" Everything waits until Bango lets us in again; it goes by itself then.")
+		o.request.NotBefore = now
+	case VerdictNotSent, VerdictThrottled, VerdictUnavailable:
 		again(Waiting, EventNoAnswer, "could not ask Bango: "+a.Message+" The same request goes again by itself.")
 	case VerdictMismatch:
 		o.request.State, o.kind, o.text = Manual, EventManual, "needs a person: "+a.Message
@@ -99,6 +120,9 @@ func (s *Service) outcome(e Entitlement, r Request, a Answer) outcome {
 		if r.Kind == KindCheck {
 			o.request.State, o.kind, o.text = Done, EventChecked, "checked with Bango: it has no record of this"
 			o.after.CheckedAt = now
+			if o.absent = e.BangoID != ""; o.absent {
+				o.after.Message = "Bango has no record of this. Nothing here was deleted; see what Bango says, then decide."
+			}
 			break
 		}
 		if r.Kind.changes() {
@@ -123,7 +147,7 @@ func (s *Service) applyAnswer(o *outcome, r Request, a Answer) {
 	unsafe := error(nil)
 	if a.Verdict == VerdictAction && a.Action == NavigateToURL {
 		if unsafe = s.links.Check(a.ActionURL); unsafe == nil {
-			a.Fact.RegistrationURL = a.ActionURL
+			a.Fact.RegistrationURL, a.Fact.RegistrationExpires = a.ActionURL, a.ActionExpires
 		}
 	}
 	before, effect := o.after, EffectRepeated
@@ -133,6 +157,9 @@ func (s *Service) applyAnswer(o *outcome, r Request, a Answer) {
 		o.after.CheckedAt = o.request.Updated
 	}
 	o.kind, o.text = EventAnswered, answeredText(r.Kind, a, o.after)
+	if r.Terms.NotificationBase != "" {
+		o.after.NotifyBase = r.Terms.NotificationBase
+	}
 	if r.Kind == KindRefresh && a.Fact.Source == FromRecord {
 		o.request.State, o.request.Message = Denied, "The customer does not have to sign up any more: Bango says "+clip(a.Fact.Status, 40)+"."
 		o.kind, o.text = EventChecked, checkedText(a.Fact, effect)+"; no fresh link is needed"
@@ -165,6 +192,8 @@ func answeredText(k RequestKind, a Answer, after Entitlement) string {
 		return "got a fresh registration link from Bango"
 	case a.Verdict == VerdictAction:
 		return "got Bango's answer: the customer must register with the merchant"
+	case k == KindUpdate:
+		return "got Bango's answer: it is changed; " + clip(a.Fact.Status, 40)
 	case k.changes() && k != KindRefresh && !k.reached(Status(a.Fact.Status)):
 		return "got Bango's answer: it is accepted, the merchant has yet to confirm"
 	case k.changes():

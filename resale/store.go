@@ -42,6 +42,10 @@ type Reader interface {
 	// Products returns the whole catalogue by merchant name, then product name, each with its offers.
 	Products(ctx context.Context) ([]Product, error)
 	Product(ctx context.Context, id string) (Product, error)
+	// ProductByKeys returns the product without its offers.
+	ProductByKeys(ctx context.Context, merchantKey, productKey string) (Product, error)
+	Abilities(ctx context.Context) ([]Ability, error) // by merchant
+	AbilitiesOf(ctx context.Context, merchantKey string) ([]Ability, error)
 
 	Entitlement(ctx context.Context, id string) (Entitlement, error)
 	EntitlementByRef(ctx context.Context, ref string) (Entitlement, error)
@@ -51,7 +55,12 @@ type Reader interface {
 	EntitlementBySignupToken(ctx context.Context, token string) (Entitlement, error)
 	EntitlementsOf(ctx context.Context, customerID string, limit int) ([]Entitlement, error) // newest first
 	ListEntitlements(ctx context.Context, f EntitlementFilter) ([]EntitlementRow, error)     // last changed first
-	StatusCounts(ctx context.Context) (map[Status]int64, error)                              // kept, not counted
+	// Standings returns how things stand with those of the entitlements that we know, by Bango's ids, at most some hundreds.
+	Standings(ctx context.Context, bangoIDs []string) (map[string]Standing, error)
+	// EntitlementsToPoint returns lives whose notification URL at Bango does not begin with base, by id, from after on.
+	EntitlementsToPoint(ctx context.Context, base, after string, limit int) ([]Entitlement, error)
+	CountToPoint(ctx context.Context, base string) (int64, error)
+	StatusCounts(ctx context.Context) (map[Status]int64, error) // kept, not counted
 
 	Request(ctx context.Context, id string) (Request, error)
 	RequestsOf(ctx context.Context, entitlementID string, limit int) ([]Request, error) // newest first
@@ -59,7 +68,20 @@ type Reader interface {
 	CustomerEvents(ctx context.Context, customerID string, limit int) ([]Event, error)  // newest first, all of the customer's
 	Evidence(ctx context.Context, id string) (Evidence, error)
 	Notification(ctx context.Context, id string) (Notification, error)
-	Notifications(ctx context.Context, limit int) ([]Notification, error) // newest first
+	Notifications(ctx context.Context, limit int) ([]Notification, error)       // newest first
+	ParkedNotifications(ctx context.Context, limit int) ([]Notification, error) // newest first
+	// ParkedNotificationsOf returns those that speak of Bango's entitlement with that id, oldest first.
+	ParkedNotificationsOf(ctx context.Context, bangoID string, limit int) ([]Notification, error)
+	// WaitingNotifications returns those whose effect is to be tried again by now.
+	WaitingNotifications(ctx context.Context, now time.Time, limit int) ([]Notification, error)
+	ManualRequests(ctx context.Context, limit int) ([]Request, error) // last changed first
+
+	Line(ctx context.Context) (Line, error)             // open where nothing was ever said of it
+	Job(ctx context.Context, name JobName) (Job, error) // idle where it has never run
+	Drift(ctx context.Context, id string) (Drift, error)
+	DriftOf(ctx context.Context, subject string) (Drift, error)
+	OpenDrift(ctx context.Context, after string, limit int) ([]Drift, error) // by id, from after on
+	DriftCount(ctx context.Context) (int64, error)                           // open ones
 
 	StaffByEmail(ctx context.Context, email string) (Staff, error)
 	Staff(ctx context.Context, id string) (Staff, error)
@@ -83,6 +105,8 @@ type Tx interface {
 	// LockEntitlement returns the entitlement, which no other transaction changes until this one ends.
 	LockEntitlement(ctx context.Context, id string) (Entitlement, error)
 
+	// LeaseRequest is as that of the Store, within the transaction.
+	LeaseRequest(ctx context.Context, now, until time.Time) (r Request, ok bool, err error)
 	InsertRequest(ctx context.Context, r Request) error
 	UpdateRequest(ctx context.Context, r Request) error
 	AddEvent(ctx context.Context, e Event) error
@@ -91,6 +115,13 @@ type Tx interface {
 	// wrote nothing would be acknowledged by a database that is no longer the primary. It returns the stored one and whether it is new.
 	ReceiveNotification(ctx context.Context, n Notification) (stored Notification, isNew bool, err error)
 	UpdateNotification(ctx context.Context, n Notification) error
+
+	// LockNamed makes other transactions wait that lock the same name, until this one ends.
+	LockNamed(ctx context.Context, name string) error
+	SetLine(ctx context.Context, l Line) error
+	SetAbility(ctx context.Context, a Ability) error
+	SaveJob(ctx context.Context, j Job) error
+	SaveDrift(ctx context.Context, d Drift) error // in place of the one with the same subject
 
 	InsertStaff(ctx context.Context, s Staff) error // CodeConflict, field email
 	UpdateStaff(ctx context.Context, s Staff) error
@@ -112,6 +143,15 @@ type EntitlementFilter struct {
 	Status Status // empty: all
 	After  *ListPosition
 	Limit  int
+}
+
+// Standing is what a comparison with Bango's records needs of an entitlement.
+type Standing struct {
+	EntitlementID   string
+	Status          Status
+	ProductKey      string
+	DateLastUpdated time.Time
+	Drifted         bool // a difference is open
 }
 
 // ListPosition is a place in a list ordered by last change, then id.

@@ -17,6 +17,8 @@ var actWords = map[resale.RequestKind]struct{ name, does, ask, no string }{
 	resale.KindSuspend: {name: "Suspend", does: "no access until it is resumed", ask: "suspend it", no: "Bango refused to suspend it"},
 	resale.KindResume:  {name: "Resume", does: "the customer has access again", ask: "resume it", no: "Bango refused to resume it"},
 	resale.KindCancel:  {name: "Cancel", ask: "cancel it", no: "Bango refused to cancel it"},
+	resale.KindUndo:    {name: "Keep it", does: "takes the cancellation back", ask: "take the cancellation back", no: "Bango refused to take the cancellation back"},
+	resale.KindUpdate:  {name: "Change", ask: "change it", no: "Bango refused to change it"},
 	resale.KindRevoke:  {name: "Revoke", ask: "revoke it", no: "Bango refused to revoke it"},
 }
 
@@ -34,10 +36,17 @@ var reasonWords = map[resale.Reason]string{
 	{Category: "REVOKED", Code: "ACCOUNT_TERMINATED"}:                 "the customer's account was closed",
 	{Category: "REVOKED", Code: "SUSPENDED_CANCEL"}:                   "ended under the terms of its suspension",
 	{Category: "REVOKED", Code: "OTHER"}:                              "another reason of ours",
-	{Category: "ACTIVATION_ROLLBACK", Code: "TEST_ENTITLEMENT"}:       "it was a test",
-	{Category: "ACTIVATION_ROLLBACK", Code: "FRAUD"}:                  "known fraud",
-	{Category: "ACTIVATION_ROLLBACK", Code: "FRAUD_CHECK"}:            "a fraud check",
-	{Category: "ACTIVATION_ROLLBACK", Code: "OTHER"}:                  "another mistake",
+	// Of generation 2. src: Gen 2 categories-and-codes
+	{Category: "CUSTOMER_CANCELLED", Code: "SUBSCRIPTION_CANCELLED"}: "does not want it any more",
+	{Category: "CUSTOMER_CANCELLED", Code: "ADDON_CANCELLED"}:        "cancelled the add-on that it is",
+	{Category: "REVOKED", Code: "SUSPEND_TERMINATED"}:                "ended under the terms of its suspension",
+	{Category: "REVOKED", Code: "ERROR"}:                             "it was a mistake",
+	{Category: "REVOKED", Code: "FRAUD"}:                             "fraud",
+	{Category: "REVOKED", Code: "IMMEDIATE_CANCELLATION"}:            "must end at once",
+	{Category: "ACTIVATION_ROLLBACK", Code: "TEST_ENTITLEMENT"}:      "it was a test",
+	{Category: "ACTIVATION_ROLLBACK", Code: "FRAUD"}:                 "known fraud",
+	{Category: "ACTIVATION_ROLLBACK", Code: "FRAUD_CHECK"}:           "a fraud check",
+	{Category: "ACTIVATION_ROLLBACK", Code: "OTHER"}:                 "another mistake",
 }
 
 // reasonGroup is a category of reasons.
@@ -46,8 +55,8 @@ type reasonGroup struct {
 	reasons         []resale.Reason
 }
 
-// reasonGroups are all reasons by category, those that go with the kind of request first.
-func reasonGroups(kind resale.RequestKind) []reasonGroup {
+// reasonGroups are the account's reasons by category, those that go with the kind of request first.
+func reasonGroups(kind resale.RequestKind, reasons []resale.Reason) []reasonGroup {
 	groups := []reasonGroup{
 		{category: "CUSTOMER_CANCELLED", words: "The customer cancelled"},
 		{category: "CUSTOMER_CHANGED", words: "The customer changed something"},
@@ -55,16 +64,16 @@ func reasonGroups(kind resale.RequestKind) []reasonGroup {
 		{category: "ACTIVATION_ROLLBACK", words: "It should not have been activated"},
 	}
 	for i := range groups {
-		for _, r := range resale.Reasons {
+		for _, r := range reasons {
 			if r.Category == groups[i].category {
 				groups[i].reasons = append(groups[i].reasons, r)
 			}
 		}
 	}
 	if kind == resale.KindRevoke {
-		return append(groups[2:], groups[:2]...)
+		groups = append(groups[2:], groups[:2]...)
 	}
-	return groups
+	return slices.DeleteFunc(groups, func(g reasonGroup) bool { return g.reasons == nil })
 }
 
 // reasonText tells a reason without its description; empty where there is none.

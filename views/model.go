@@ -107,6 +107,7 @@ type EndPage struct {
 	Customer    resale.Customer
 	Product     resale.Product
 	Actions     []resale.Action
+	Reasons     resale.ReasonList  // that hold for the account at Bango
 	Kind        resale.RequestKind // of the form that was turned down, and what it held; empty for none
 	Reason      resale.Reason
 	Confirm     string

@@ -98,6 +98,36 @@ func (q *Queries) Product(ctx context.Context, id string) (ProductRow, error) {
 	return i, err
 }
 
+const productByKeys = `-- name: ProductByKeys :one
+SELECT products.id, products.merchant_id, products.product_key, products.name, merchants.id, merchants.account_key, merchants.name FROM products JOIN merchants ON merchants.id = products.merchant_id
+WHERE merchants.account_key = $1 AND products.product_key = $2
+`
+
+type ProductByKeysParams struct {
+	AccountKey string
+	ProductKey string
+}
+
+type ProductByKeysRow struct {
+	Product  Product
+	Merchant Merchant
+}
+
+func (q *Queries) ProductByKeys(ctx context.Context, arg ProductByKeysParams) (ProductByKeysRow, error) {
+	row := q.queryRow(ctx, q.productByKeysStmt, productByKeys, arg.AccountKey, arg.ProductKey)
+	var i ProductByKeysRow
+	err := row.Scan(
+		&i.Product.ID,
+		&i.Product.MerchantID,
+		&i.Product.ProductKey,
+		&i.Product.Name,
+		&i.Merchant.ID,
+		&i.Merchant.AccountKey,
+		&i.Merchant.Name,
+	)
+	return i, err
+}
+
 const products = `-- name: Products :many
 SELECT products.id, products.merchant_id, products.product_key, products.name, merchants.id, merchants.account_key, merchants.name FROM products JOIN merchants ON merchants.id = products.merchant_id
 ORDER BY merchants.name, merchants.id, products.name, products.id

@@ -24,11 +24,23 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.abilitiesStmt, err = db.PrepareContext(ctx, abilities); err != nil {
+		return nil, fmt.Errorf("error preparing query Abilities: %w", err)
+	}
+	if q.abilitiesOfStmt, err = db.PrepareContext(ctx, abilitiesOf); err != nil {
+		return nil, fmt.Errorf("error preparing query AbilitiesOf: %w", err)
+	}
 	if q.addToStatusCountStmt, err = db.PrepareContext(ctx, addToStatusCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToStatusCount: %w", err)
 	}
 	if q.countCustomersStmt, err = db.PrepareContext(ctx, countCustomers); err != nil {
 		return nil, fmt.Errorf("error preparing query CountCustomers: %w", err)
+	}
+	if q.countOpenDriftStmt, err = db.PrepareContext(ctx, countOpenDrift); err != nil {
+		return nil, fmt.Errorf("error preparing query CountOpenDrift: %w", err)
+	}
+	if q.countToPointStmt, err = db.PrepareContext(ctx, countToPoint); err != nil {
+		return nil, fmt.Errorf("error preparing query CountToPoint: %w", err)
 	}
 	if q.customerStmt, err = db.PrepareContext(ctx, customer); err != nil {
 		return nil, fmt.Errorf("error preparing query Customer: %w", err)
@@ -47,6 +59,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteSetupLinksStmt, err = db.PrepareContext(ctx, deleteSetupLinks); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSetupLinks: %w", err)
+	}
+	if q.driftStmt, err = db.PrepareContext(ctx, drift); err != nil {
+		return nil, fmt.Errorf("error preparing query Drift: %w", err)
+	}
+	if q.driftOfStmt, err = db.PrepareContext(ctx, driftOf); err != nil {
+		return nil, fmt.Errorf("error preparing query DriftOf: %w", err)
 	}
 	if q.entitlementStmt, err = db.PrepareContext(ctx, entitlement); err != nil {
 		return nil, fmt.Errorf("error preparing query Entitlement: %w", err)
@@ -68,6 +86,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.entitlementsOfStmt, err = db.PrepareContext(ctx, entitlementsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query EntitlementsOf: %w", err)
+	}
+	if q.entitlementsToPointStmt, err = db.PrepareContext(ctx, entitlementsToPoint); err != nil {
+		return nil, fmt.Errorf("error preparing query EntitlementsToPoint: %w", err)
 	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
@@ -102,8 +123,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertStaffStmt, err = db.PrepareContext(ctx, insertStaff); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertStaff: %w", err)
 	}
+	if q.jobStmt, err = db.PrepareContext(ctx, job); err != nil {
+		return nil, fmt.Errorf("error preparing query Job: %w", err)
+	}
 	if q.leaseRequestStmt, err = db.PrepareContext(ctx, leaseRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseRequest: %w", err)
+	}
+	if q.leaseStrandedStmt, err = db.PrepareContext(ctx, leaseStranded); err != nil {
+		return nil, fmt.Errorf("error preparing query LeaseStranded: %w", err)
+	}
+	if q.lineStmt, err = db.PrepareContext(ctx, line); err != nil {
+		return nil, fmt.Errorf("error preparing query Line: %w", err)
 	}
 	if q.listEntitlementsStmt, err = db.PrepareContext(ctx, listEntitlements); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEntitlements: %w", err)
@@ -111,8 +141,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listEntitlementsByStatusStmt, err = db.PrepareContext(ctx, listEntitlementsByStatus); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEntitlementsByStatus: %w", err)
 	}
+	if q.manualRequestsStmt, err = db.PrepareContext(ctx, manualRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query ManualRequests: %w", err)
+	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
+	}
+	if q.nextStrandedStmt, err = db.PrepareContext(ctx, nextStranded); err != nil {
+		return nil, fmt.Errorf("error preparing query NextStranded: %w", err)
 	}
 	if q.notificationStmt, err = db.PrepareContext(ctx, notification); err != nil {
 		return nil, fmt.Errorf("error preparing query Notification: %w", err)
@@ -126,8 +162,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.offersOfStmt, err = db.PrepareContext(ctx, offersOf); err != nil {
 		return nil, fmt.Errorf("error preparing query OffersOf: %w", err)
 	}
+	if q.openDriftStmt, err = db.PrepareContext(ctx, openDrift); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenDrift: %w", err)
+	}
+	if q.parkedNotificationsStmt, err = db.PrepareContext(ctx, parkedNotifications); err != nil {
+		return nil, fmt.Errorf("error preparing query ParkedNotifications: %w", err)
+	}
+	if q.parkedNotificationsOfStmt, err = db.PrepareContext(ctx, parkedNotificationsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ParkedNotificationsOf: %w", err)
+	}
 	if q.productStmt, err = db.PrepareContext(ctx, product); err != nil {
 		return nil, fmt.Errorf("error preparing query Product: %w", err)
+	}
+	if q.productByKeysStmt, err = db.PrepareContext(ctx, productByKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query ProductByKeys: %w", err)
 	}
 	if q.productsStmt, err = db.PrepareContext(ctx, products); err != nil {
 		return nil, fmt.Errorf("error preparing query Products: %w", err)
@@ -144,14 +192,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.requestsOfStmt, err = db.PrepareContext(ctx, requestsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query RequestsOf: %w", err)
 	}
+	if q.saveDriftStmt, err = db.PrepareContext(ctx, saveDrift); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveDrift: %w", err)
+	}
+	if q.saveJobStmt, err = db.PrepareContext(ctx, saveJob); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveJob: %w", err)
+	}
 	if q.searchCustomersStmt, err = db.PrepareContext(ctx, searchCustomers); err != nil {
 		return nil, fmt.Errorf("error preparing query SearchCustomers: %w", err)
 	}
 	if q.sessionStmt, err = db.PrepareContext(ctx, session); err != nil {
 		return nil, fmt.Errorf("error preparing query Session: %w", err)
 	}
-	if q.setBangoIDStmt, err = db.PrepareContext(ctx, setBangoID); err != nil {
-		return nil, fmt.Errorf("error preparing query SetBangoID: %w", err)
+	if q.setAbilityStmt, err = db.PrepareContext(ctx, setAbility); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAbility: %w", err)
+	}
+	if q.setBelongingsStmt, err = db.PrepareContext(ctx, setBelongings); err != nil {
+		return nil, fmt.Errorf("error preparing query SetBelongings: %w", err)
+	}
+	if q.setLineStmt, err = db.PrepareContext(ctx, setLine); err != nil {
+		return nil, fmt.Errorf("error preparing query SetLine: %w", err)
 	}
 	if q.settingStmt, err = db.PrepareContext(ctx, setting); err != nil {
 		return nil, fmt.Errorf("error preparing query Setting: %w", err)
@@ -198,11 +258,24 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.upsertProductStmt, err = db.PrepareContext(ctx, upsertProduct); err != nil {
 		return nil, fmt.Errorf("error preparing query UpsertProduct: %w", err)
 	}
+	if q.waitingNotificationsStmt, err = db.PrepareContext(ctx, waitingNotifications); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingNotifications: %w", err)
+	}
 	return &q, nil
 }
 
 func (q *Queries) Close() error {
 	var err error
+	if q.abilitiesStmt != nil {
+		if cerr := q.abilitiesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing abilitiesStmt: %w", cerr)
+		}
+	}
+	if q.abilitiesOfStmt != nil {
+		if cerr := q.abilitiesOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing abilitiesOfStmt: %w", cerr)
+		}
+	}
 	if q.addToStatusCountStmt != nil {
 		if cerr := q.addToStatusCountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addToStatusCountStmt: %w", cerr)
@@ -211,6 +284,16 @@ func (q *Queries) Close() error {
 	if q.countCustomersStmt != nil {
 		if cerr := q.countCustomersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countCustomersStmt: %w", cerr)
+		}
+	}
+	if q.countOpenDriftStmt != nil {
+		if cerr := q.countOpenDriftStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countOpenDriftStmt: %w", cerr)
+		}
+	}
+	if q.countToPointStmt != nil {
+		if cerr := q.countToPointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countToPointStmt: %w", cerr)
 		}
 	}
 	if q.customerStmt != nil {
@@ -241,6 +324,16 @@ func (q *Queries) Close() error {
 	if q.deleteSetupLinksStmt != nil {
 		if cerr := q.deleteSetupLinksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSetupLinksStmt: %w", cerr)
+		}
+	}
+	if q.driftStmt != nil {
+		if cerr := q.driftStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing driftStmt: %w", cerr)
+		}
+	}
+	if q.driftOfStmt != nil {
+		if cerr := q.driftOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing driftOfStmt: %w", cerr)
 		}
 	}
 	if q.entitlementStmt != nil {
@@ -276,6 +369,11 @@ func (q *Queries) Close() error {
 	if q.entitlementsOfStmt != nil {
 		if cerr := q.entitlementsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing entitlementsOfStmt: %w", cerr)
+		}
+	}
+	if q.entitlementsToPointStmt != nil {
+		if cerr := q.entitlementsToPointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing entitlementsToPointStmt: %w", cerr)
 		}
 	}
 	if q.eventsStmt != nil {
@@ -333,9 +431,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertStaffStmt: %w", cerr)
 		}
 	}
+	if q.jobStmt != nil {
+		if cerr := q.jobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing jobStmt: %w", cerr)
+		}
+	}
 	if q.leaseRequestStmt != nil {
 		if cerr := q.leaseRequestStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing leaseRequestStmt: %w", cerr)
+		}
+	}
+	if q.leaseStrandedStmt != nil {
+		if cerr := q.leaseStrandedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing leaseStrandedStmt: %w", cerr)
+		}
+	}
+	if q.lineStmt != nil {
+		if cerr := q.lineStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lineStmt: %w", cerr)
 		}
 	}
 	if q.listEntitlementsStmt != nil {
@@ -348,9 +461,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listEntitlementsByStatusStmt: %w", cerr)
 		}
 	}
+	if q.manualRequestsStmt != nil {
+		if cerr := q.manualRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing manualRequestsStmt: %w", cerr)
+		}
+	}
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
+		}
+	}
+	if q.nextStrandedStmt != nil {
+		if cerr := q.nextStrandedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nextStrandedStmt: %w", cerr)
 		}
 	}
 	if q.notificationStmt != nil {
@@ -373,9 +496,29 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing offersOfStmt: %w", cerr)
 		}
 	}
+	if q.openDriftStmt != nil {
+		if cerr := q.openDriftStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openDriftStmt: %w", cerr)
+		}
+	}
+	if q.parkedNotificationsStmt != nil {
+		if cerr := q.parkedNotificationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing parkedNotificationsStmt: %w", cerr)
+		}
+	}
+	if q.parkedNotificationsOfStmt != nil {
+		if cerr := q.parkedNotificationsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing parkedNotificationsOfStmt: %w", cerr)
+		}
+	}
 	if q.productStmt != nil {
 		if cerr := q.productStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing productStmt: %w", cerr)
+		}
+	}
+	if q.productByKeysStmt != nil {
+		if cerr := q.productByKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing productByKeysStmt: %w", cerr)
 		}
 	}
 	if q.productsStmt != nil {
@@ -403,6 +546,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing requestsOfStmt: %w", cerr)
 		}
 	}
+	if q.saveDriftStmt != nil {
+		if cerr := q.saveDriftStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveDriftStmt: %w", cerr)
+		}
+	}
+	if q.saveJobStmt != nil {
+		if cerr := q.saveJobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveJobStmt: %w", cerr)
+		}
+	}
 	if q.searchCustomersStmt != nil {
 		if cerr := q.searchCustomersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing searchCustomersStmt: %w", cerr)
@@ -413,9 +566,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sessionStmt: %w", cerr)
 		}
 	}
-	if q.setBangoIDStmt != nil {
-		if cerr := q.setBangoIDStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing setBangoIDStmt: %w", cerr)
+	if q.setAbilityStmt != nil {
+		if cerr := q.setAbilityStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAbilityStmt: %w", cerr)
+		}
+	}
+	if q.setBelongingsStmt != nil {
+		if cerr := q.setBelongingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setBelongingsStmt: %w", cerr)
+		}
+	}
+	if q.setLineStmt != nil {
+		if cerr := q.setLineStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setLineStmt: %w", cerr)
 		}
 	}
 	if q.settingStmt != nil {
@@ -493,6 +656,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing upsertProductStmt: %w", cerr)
 		}
 	}
+	if q.waitingNotificationsStmt != nil {
+		if cerr := q.waitingNotificationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingNotificationsStmt: %w", cerr)
+		}
+	}
 	return err
 }
 
@@ -532,14 +700,20 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 type Queries struct {
 	db                           DBTX
 	tx                           *sql.Tx
+	abilitiesStmt                *sql.Stmt
+	abilitiesOfStmt              *sql.Stmt
 	addToStatusCountStmt         *sql.Stmt
 	countCustomersStmt           *sql.Stmt
+	countOpenDriftStmt           *sql.Stmt
+	countToPointStmt             *sql.Stmt
 	customerStmt                 *sql.Stmt
 	customerByIdentifierStmt     *sql.Stmt
 	customerEventsStmt           *sql.Stmt
 	deleteExpiredSessionsStmt    *sql.Stmt
 	deleteSessionStmt            *sql.Stmt
 	deleteSetupLinksStmt         *sql.Stmt
+	driftStmt                    *sql.Stmt
+	driftOfStmt                  *sql.Stmt
 	entitlementStmt              *sql.Stmt
 	entitlementByBangoIDStmt     *sql.Stmt
 	entitlementByFormTokenStmt   *sql.Stmt
@@ -547,6 +721,7 @@ type Queries struct {
 	entitlementByRefStmt         *sql.Stmt
 	entitlementBySignupTokenStmt *sql.Stmt
 	entitlementsOfStmt           *sql.Stmt
+	entitlementsToPointStmt      *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	evidenceStmt                 *sql.Stmt
 	insertCustomerStmt           *sql.Stmt
@@ -558,23 +733,36 @@ type Queries struct {
 	insertSettingStmt            *sql.Stmt
 	insertSetupLinkStmt          *sql.Stmt
 	insertStaffStmt              *sql.Stmt
+	jobStmt                      *sql.Stmt
 	leaseRequestStmt             *sql.Stmt
+	leaseStrandedStmt            *sql.Stmt
+	lineStmt                     *sql.Stmt
 	listEntitlementsStmt         *sql.Stmt
 	listEntitlementsByStatusStmt *sql.Stmt
+	manualRequestsStmt           *sql.Stmt
 	nextDueStmt                  *sql.Stmt
+	nextStrandedStmt             *sql.Stmt
 	notificationStmt             *sql.Stmt
 	notificationsStmt            *sql.Stmt
 	offersStmt                   *sql.Stmt
 	offersOfStmt                 *sql.Stmt
+	openDriftStmt                *sql.Stmt
+	parkedNotificationsStmt      *sql.Stmt
+	parkedNotificationsOfStmt    *sql.Stmt
 	productStmt                  *sql.Stmt
+	productByKeysStmt            *sql.Stmt
 	productsStmt                 *sql.Stmt
 	receiveNotificationStmt      *sql.Stmt
 	releaseLeasesStmt            *sql.Stmt
 	requestStmt                  *sql.Stmt
 	requestsOfStmt               *sql.Stmt
+	saveDriftStmt                *sql.Stmt
+	saveJobStmt                  *sql.Stmt
 	searchCustomersStmt          *sql.Stmt
 	sessionStmt                  *sql.Stmt
-	setBangoIDStmt               *sql.Stmt
+	setAbilityStmt               *sql.Stmt
+	setBelongingsStmt            *sql.Stmt
+	setLineStmt                  *sql.Stmt
 	settingStmt                  *sql.Stmt
 	setupLinkStmt                *sql.Stmt
 	staffStmt                    *sql.Stmt
@@ -590,20 +778,27 @@ type Queries struct {
 	upsertMerchantStmt           *sql.Stmt
 	upsertOfferStmt              *sql.Stmt
 	upsertProductStmt            *sql.Stmt
+	waitingNotificationsStmt     *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
 		db:                           tx,
 		tx:                           tx,
+		abilitiesStmt:                q.abilitiesStmt,
+		abilitiesOfStmt:              q.abilitiesOfStmt,
 		addToStatusCountStmt:         q.addToStatusCountStmt,
 		countCustomersStmt:           q.countCustomersStmt,
+		countOpenDriftStmt:           q.countOpenDriftStmt,
+		countToPointStmt:             q.countToPointStmt,
 		customerStmt:                 q.customerStmt,
 		customerByIdentifierStmt:     q.customerByIdentifierStmt,
 		customerEventsStmt:           q.customerEventsStmt,
 		deleteExpiredSessionsStmt:    q.deleteExpiredSessionsStmt,
 		deleteSessionStmt:            q.deleteSessionStmt,
 		deleteSetupLinksStmt:         q.deleteSetupLinksStmt,
+		driftStmt:                    q.driftStmt,
+		driftOfStmt:                  q.driftOfStmt,
 		entitlementStmt:              q.entitlementStmt,
 		entitlementByBangoIDStmt:     q.entitlementByBangoIDStmt,
 		entitlementByFormTokenStmt:   q.entitlementByFormTokenStmt,
@@ -611,6 +806,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		entitlementByRefStmt:         q.entitlementByRefStmt,
 		entitlementBySignupTokenStmt: q.entitlementBySignupTokenStmt,
 		entitlementsOfStmt:           q.entitlementsOfStmt,
+		entitlementsToPointStmt:      q.entitlementsToPointStmt,
 		eventsStmt:                   q.eventsStmt,
 		evidenceStmt:                 q.evidenceStmt,
 		insertCustomerStmt:           q.insertCustomerStmt,
@@ -622,23 +818,36 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertSettingStmt:            q.insertSettingStmt,
 		insertSetupLinkStmt:          q.insertSetupLinkStmt,
 		insertStaffStmt:              q.insertStaffStmt,
+		jobStmt:                      q.jobStmt,
 		leaseRequestStmt:             q.leaseRequestStmt,
+		leaseStrandedStmt:            q.leaseStrandedStmt,
+		lineStmt:                     q.lineStmt,
 		listEntitlementsStmt:         q.listEntitlementsStmt,
 		listEntitlementsByStatusStmt: q.listEntitlementsByStatusStmt,
+		manualRequestsStmt:           q.manualRequestsStmt,
 		nextDueStmt:                  q.nextDueStmt,
+		nextStrandedStmt:             q.nextStrandedStmt,
 		notificationStmt:             q.notificationStmt,
 		notificationsStmt:            q.notificationsStmt,
 		offersStmt:                   q.offersStmt,
 		offersOfStmt:                 q.offersOfStmt,
+		openDriftStmt:                q.openDriftStmt,
+		parkedNotificationsStmt:      q.parkedNotificationsStmt,
+		parkedNotificationsOfStmt:    q.parkedNotificationsOfStmt,
 		productStmt:                  q.productStmt,
+		productByKeysStmt:            q.productByKeysStmt,
 		productsStmt:                 q.productsStmt,
 		receiveNotificationStmt:      q.receiveNotificationStmt,
 		releaseLeasesStmt:            q.releaseLeasesStmt,
 		requestStmt:                  q.requestStmt,
 		requestsOfStmt:               q.requestsOfStmt,
+		saveDriftStmt:                q.saveDriftStmt,
+		saveJobStmt:                  q.saveJobStmt,
 		searchCustomersStmt:          q.searchCustomersStmt,
 		sessionStmt:                  q.sessionStmt,
-		setBangoIDStmt:               q.setBangoIDStmt,
+		setAbilityStmt:               q.setAbilityStmt,
+		setBelongingsStmt:            q.setBelongingsStmt,
+		setLineStmt:                  q.setLineStmt,
 		settingStmt:                  q.settingStmt,
 		setupLinkStmt:                q.setupLinkStmt,
 		staffStmt:                    q.staffStmt,
@@ -654,5 +863,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		upsertMerchantStmt:           q.upsertMerchantStmt,
 		upsertOfferStmt:              q.upsertOfferStmt,
 		upsertProductStmt:            q.upsertProductStmt,
+		waitingNotificationsStmt:     q.waitingNotificationsStmt,
 	}
 }

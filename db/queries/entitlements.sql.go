@@ -24,8 +24,19 @@ func (q *Queries) AddToStatusCount(ctx context.Context, arg AddToStatusCountPara
 	return err
 }
 
+const countToPoint = `-- name: CountToPoint :one
+SELECT count(*) FROM entitlements WHERE bango_id <> '' AND notify_base <> $1 AND status NOT IN ('CANCELLED', 'REVOKED', 'REFUSED')
+`
+
+func (q *Queries) CountToPoint(ctx context.Context, notifyBase string) (int64, error) {
+	row := q.queryRow(ctx, q.countToPointStmt, countToPoint, notifyBase)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const entitlement = `-- name: Entitlement :one
-SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated FROM entitlements WHERE id = $1
+SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated, display_name, extension_data, next_identifier, registration_expires, notify_base FROM entitlements WHERE id = $1
 `
 
 func (q *Queries) Entitlement(ctx context.Context, id string) (Entitlement, error) {
@@ -64,12 +75,17 @@ func (q *Queries) Entitlement(ctx context.Context, id string) (Entitlement, erro
 		&i.CreatedBy,
 		&i.Created,
 		&i.Updated,
+		&i.DisplayName,
+		&i.ExtensionData,
+		&i.NextIdentifier,
+		&i.RegistrationExpires,
+		&i.NotifyBase,
 	)
 	return i, err
 }
 
 const entitlementByBangoID = `-- name: EntitlementByBangoID :one
-SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated FROM entitlements WHERE bango_id = $1 LIMIT 1
+SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated, display_name, extension_data, next_identifier, registration_expires, notify_base FROM entitlements WHERE bango_id = $1 LIMIT 1
 `
 
 func (q *Queries) EntitlementByBangoID(ctx context.Context, bangoID string) (Entitlement, error) {
@@ -108,12 +124,17 @@ func (q *Queries) EntitlementByBangoID(ctx context.Context, bangoID string) (Ent
 		&i.CreatedBy,
 		&i.Created,
 		&i.Updated,
+		&i.DisplayName,
+		&i.ExtensionData,
+		&i.NextIdentifier,
+		&i.RegistrationExpires,
+		&i.NotifyBase,
 	)
 	return i, err
 }
 
 const entitlementByFormToken = `-- name: EntitlementByFormToken :one
-SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated FROM entitlements WHERE form_token = $1
+SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated, display_name, extension_data, next_identifier, registration_expires, notify_base FROM entitlements WHERE form_token = $1
 `
 
 func (q *Queries) EntitlementByFormToken(ctx context.Context, formToken string) (Entitlement, error) {
@@ -152,12 +173,17 @@ func (q *Queries) EntitlementByFormToken(ctx context.Context, formToken string) 
 		&i.CreatedBy,
 		&i.Created,
 		&i.Updated,
+		&i.DisplayName,
+		&i.ExtensionData,
+		&i.NextIdentifier,
+		&i.RegistrationExpires,
+		&i.NotifyBase,
 	)
 	return i, err
 }
 
 const entitlementByNotifyToken = `-- name: EntitlementByNotifyToken :one
-SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated FROM entitlements WHERE notify_token = $1
+SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated, display_name, extension_data, next_identifier, registration_expires, notify_base FROM entitlements WHERE notify_token = $1
 `
 
 func (q *Queries) EntitlementByNotifyToken(ctx context.Context, notifyToken string) (Entitlement, error) {
@@ -196,12 +222,17 @@ func (q *Queries) EntitlementByNotifyToken(ctx context.Context, notifyToken stri
 		&i.CreatedBy,
 		&i.Created,
 		&i.Updated,
+		&i.DisplayName,
+		&i.ExtensionData,
+		&i.NextIdentifier,
+		&i.RegistrationExpires,
+		&i.NotifyBase,
 	)
 	return i, err
 }
 
 const entitlementByRef = `-- name: EntitlementByRef :one
-SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated FROM entitlements WHERE ref = $1
+SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated, display_name, extension_data, next_identifier, registration_expires, notify_base FROM entitlements WHERE ref = $1
 `
 
 func (q *Queries) EntitlementByRef(ctx context.Context, ref string) (Entitlement, error) {
@@ -240,12 +271,17 @@ func (q *Queries) EntitlementByRef(ctx context.Context, ref string) (Entitlement
 		&i.CreatedBy,
 		&i.Created,
 		&i.Updated,
+		&i.DisplayName,
+		&i.ExtensionData,
+		&i.NextIdentifier,
+		&i.RegistrationExpires,
+		&i.NotifyBase,
 	)
 	return i, err
 }
 
 const entitlementBySignupToken = `-- name: EntitlementBySignupToken :one
-SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated FROM entitlements WHERE signup_token = $1
+SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated, display_name, extension_data, next_identifier, registration_expires, notify_base FROM entitlements WHERE signup_token = $1
 `
 
 func (q *Queries) EntitlementBySignupToken(ctx context.Context, signupToken string) (Entitlement, error) {
@@ -284,12 +320,17 @@ func (q *Queries) EntitlementBySignupToken(ctx context.Context, signupToken stri
 		&i.CreatedBy,
 		&i.Created,
 		&i.Updated,
+		&i.DisplayName,
+		&i.ExtensionData,
+		&i.NextIdentifier,
+		&i.RegistrationExpires,
+		&i.NotifyBase,
 	)
 	return i, err
 }
 
 const entitlementsOf = `-- name: EntitlementsOf :many
-SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated FROM entitlements WHERE customer_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated, display_name, extension_data, next_identifier, registration_expires, notify_base FROM entitlements WHERE customer_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type EntitlementsOfParams struct {
@@ -339,6 +380,84 @@ func (q *Queries) EntitlementsOf(ctx context.Context, arg EntitlementsOfParams) 
 			&i.CreatedBy,
 			&i.Created,
 			&i.Updated,
+			&i.DisplayName,
+			&i.ExtensionData,
+			&i.NextIdentifier,
+			&i.RegistrationExpires,
+			&i.NotifyBase,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const entitlementsToPoint = `-- name: EntitlementsToPoint :many
+SELECT id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status, bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at, notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated, display_name, extension_data, next_identifier, registration_expires, notify_base FROM entitlements WHERE id > $1 AND bango_id <> '' AND notify_base <> $2
+  AND status NOT IN ('CANCELLED', 'REVOKED', 'REFUSED') ORDER BY id LIMIT $3
+`
+
+type EntitlementsToPointParams struct {
+	After  string
+	Base   string
+	AtMost int32
+}
+
+// Lives that a change of the notification URL has to reach, in the order of their ids.
+func (q *Queries) EntitlementsToPoint(ctx context.Context, arg EntitlementsToPointParams) ([]Entitlement, error) {
+	rows, err := q.query(ctx, q.entitlementsToPointStmt, entitlementsToPoint, arg.After, arg.Base, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Entitlement
+	for rows.Next() {
+		var i Entitlement
+		if err := rows.Scan(
+			&i.ID,
+			&i.Ref,
+			&i.CustomerID,
+			&i.ProductID,
+			&i.OfferID,
+			&i.CustomerIdentifier,
+			&i.MerchantKey,
+			&i.ProductKey,
+			&i.OfferKey,
+			&i.Status,
+			&i.BangoStatus,
+			&i.BangoID,
+			&i.Message,
+			&i.RegistrationUrl,
+			&i.ActivationCode,
+			&i.DateCreated,
+			&i.DateActivated,
+			&i.DateEnded,
+			&i.DateSuspended,
+			&i.DateResumed,
+			&i.DateExpiry,
+			&i.DateLastUpdated,
+			&i.NotifiedAt,
+			&i.CheckedAt,
+			&i.NotifyToken,
+			&i.SignupToken,
+			&i.FormToken,
+			&i.Opened,
+			&i.OpenedAt,
+			&i.CreatedBy,
+			&i.Created,
+			&i.Updated,
+			&i.DisplayName,
+			&i.ExtensionData,
+			&i.NextIdentifier,
+			&i.RegistrationExpires,
+			&i.NotifyBase,
 		); err != nil {
 			return nil, err
 		}
@@ -357,44 +476,50 @@ const insertEntitlement = `-- name: InsertEntitlement :exec
 INSERT INTO entitlements (id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key,
   status, bango_status, bango_id, message, registration_url, activation_code,
   date_created, date_activated, date_ended, date_suspended, date_resumed, date_expiry, date_last_updated, notified_at, checked_at,
-  notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated)
+  notify_token, signup_token, form_token, opened, opened_at, created_by, created, updated,
+  display_name, extension_data, next_identifier, registration_expires, notify_base)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
-  $27, $28, $29, $30, $31, $32)
+  $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)
 `
 
 type InsertEntitlementParams struct {
-	ID                 string
-	Ref                string
-	CustomerID         string
-	ProductID          string
-	OfferID            string
-	CustomerIdentifier string
-	MerchantKey        string
-	ProductKey         string
-	OfferKey           string
-	Status             string
-	BangoStatus        string
-	BangoID            string
-	Message            string
-	RegistrationUrl    string
-	ActivationCode     string
-	DateCreated        int64
-	DateActivated      int64
-	DateEnded          int64
-	DateSuspended      int64
-	DateResumed        int64
-	DateExpiry         int64
-	DateLastUpdated    int64
-	NotifiedAt         int64
-	CheckedAt          int64
-	NotifyToken        string
-	SignupToken        string
-	FormToken          string
-	Opened             int64
-	OpenedAt           int64
-	CreatedBy          string
-	Created            int64
-	Updated            int64
+	ID                  string
+	Ref                 string
+	CustomerID          string
+	ProductID           string
+	OfferID             string
+	CustomerIdentifier  string
+	MerchantKey         string
+	ProductKey          string
+	OfferKey            string
+	Status              string
+	BangoStatus         string
+	BangoID             string
+	Message             string
+	RegistrationUrl     string
+	ActivationCode      string
+	DateCreated         int64
+	DateActivated       int64
+	DateEnded           int64
+	DateSuspended       int64
+	DateResumed         int64
+	DateExpiry          int64
+	DateLastUpdated     int64
+	NotifiedAt          int64
+	CheckedAt           int64
+	NotifyToken         string
+	SignupToken         string
+	FormToken           string
+	Opened              int64
+	OpenedAt            int64
+	CreatedBy           string
+	Created             int64
+	Updated             int64
+	DisplayName         string
+	ExtensionData       string
+	NextIdentifier      string
+	RegistrationExpires int64
+	NotifyBase          string
 }
 
 func (q *Queries) InsertEntitlement(ctx context.Context, arg InsertEntitlementParams) error {
@@ -431,12 +556,17 @@ func (q *Queries) InsertEntitlement(ctx context.Context, arg InsertEntitlementPa
 		arg.CreatedBy,
 		arg.Created,
 		arg.Updated,
+		arg.DisplayName,
+		arg.ExtensionData,
+		arg.NextIdentifier,
+		arg.RegistrationExpires,
+		arg.NotifyBase,
 	)
 	return err
 }
 
 const listEntitlements = `-- name: ListEntitlements :many
-SELECT entitlements.id, entitlements.ref, entitlements.customer_id, entitlements.product_id, entitlements.offer_id, entitlements.customer_identifier, entitlements.merchant_key, entitlements.product_key, entitlements.offer_key, entitlements.status, entitlements.bango_status, entitlements.bango_id, entitlements.message, entitlements.registration_url, entitlements.activation_code, entitlements.date_created, entitlements.date_activated, entitlements.date_ended, entitlements.date_suspended, entitlements.date_resumed, entitlements.date_expiry, entitlements.date_last_updated, entitlements.notified_at, entitlements.checked_at, entitlements.notify_token, entitlements.signup_token, entitlements.form_token, entitlements.opened, entitlements.opened_at, entitlements.created_by, entitlements.created, entitlements.updated, customers.name AS customer_name, merchants.name AS merchant_name, products.name AS product_name
+SELECT entitlements.id, entitlements.ref, entitlements.customer_id, entitlements.product_id, entitlements.offer_id, entitlements.customer_identifier, entitlements.merchant_key, entitlements.product_key, entitlements.offer_key, entitlements.status, entitlements.bango_status, entitlements.bango_id, entitlements.message, entitlements.registration_url, entitlements.activation_code, entitlements.date_created, entitlements.date_activated, entitlements.date_ended, entitlements.date_suspended, entitlements.date_resumed, entitlements.date_expiry, entitlements.date_last_updated, entitlements.notified_at, entitlements.checked_at, entitlements.notify_token, entitlements.signup_token, entitlements.form_token, entitlements.opened, entitlements.opened_at, entitlements.created_by, entitlements.created, entitlements.updated, entitlements.display_name, entitlements.extension_data, entitlements.next_identifier, entitlements.registration_expires, entitlements.notify_base, customers.name AS customer_name, merchants.name AS merchant_name, products.name AS product_name
 FROM entitlements
 JOIN customers ON customers.id = entitlements.customer_id
 JOIN products ON products.id = entitlements.product_id
@@ -500,6 +630,11 @@ func (q *Queries) ListEntitlements(ctx context.Context, arg ListEntitlementsPara
 			&i.Entitlement.CreatedBy,
 			&i.Entitlement.Created,
 			&i.Entitlement.Updated,
+			&i.Entitlement.DisplayName,
+			&i.Entitlement.ExtensionData,
+			&i.Entitlement.NextIdentifier,
+			&i.Entitlement.RegistrationExpires,
+			&i.Entitlement.NotifyBase,
 			&i.CustomerName,
 			&i.MerchantName,
 			&i.ProductName,
@@ -518,7 +653,7 @@ func (q *Queries) ListEntitlements(ctx context.Context, arg ListEntitlementsPara
 }
 
 const listEntitlementsByStatus = `-- name: ListEntitlementsByStatus :many
-SELECT entitlements.id, entitlements.ref, entitlements.customer_id, entitlements.product_id, entitlements.offer_id, entitlements.customer_identifier, entitlements.merchant_key, entitlements.product_key, entitlements.offer_key, entitlements.status, entitlements.bango_status, entitlements.bango_id, entitlements.message, entitlements.registration_url, entitlements.activation_code, entitlements.date_created, entitlements.date_activated, entitlements.date_ended, entitlements.date_suspended, entitlements.date_resumed, entitlements.date_expiry, entitlements.date_last_updated, entitlements.notified_at, entitlements.checked_at, entitlements.notify_token, entitlements.signup_token, entitlements.form_token, entitlements.opened, entitlements.opened_at, entitlements.created_by, entitlements.created, entitlements.updated, customers.name AS customer_name, merchants.name AS merchant_name, products.name AS product_name
+SELECT entitlements.id, entitlements.ref, entitlements.customer_id, entitlements.product_id, entitlements.offer_id, entitlements.customer_identifier, entitlements.merchant_key, entitlements.product_key, entitlements.offer_key, entitlements.status, entitlements.bango_status, entitlements.bango_id, entitlements.message, entitlements.registration_url, entitlements.activation_code, entitlements.date_created, entitlements.date_activated, entitlements.date_ended, entitlements.date_suspended, entitlements.date_resumed, entitlements.date_expiry, entitlements.date_last_updated, entitlements.notified_at, entitlements.checked_at, entitlements.notify_token, entitlements.signup_token, entitlements.form_token, entitlements.opened, entitlements.opened_at, entitlements.created_by, entitlements.created, entitlements.updated, entitlements.display_name, entitlements.extension_data, entitlements.next_identifier, entitlements.registration_expires, entitlements.notify_base, customers.name AS customer_name, merchants.name AS merchant_name, products.name AS product_name
 FROM entitlements
 JOIN customers ON customers.id = entitlements.customer_id
 JOIN products ON products.id = entitlements.product_id
@@ -588,6 +723,11 @@ func (q *Queries) ListEntitlementsByStatus(ctx context.Context, arg ListEntitlem
 			&i.Entitlement.CreatedBy,
 			&i.Entitlement.Created,
 			&i.Entitlement.Updated,
+			&i.Entitlement.DisplayName,
+			&i.Entitlement.ExtensionData,
+			&i.Entitlement.NextIdentifier,
+			&i.Entitlement.RegistrationExpires,
+			&i.Entitlement.NotifyBase,
 			&i.CustomerName,
 			&i.MerchantName,
 			&i.ProductName,
@@ -605,17 +745,29 @@ func (q *Queries) ListEntitlementsByStatus(ctx context.Context, arg ListEntitlem
 	return items, nil
 }
 
-const setBangoID = `-- name: SetBangoID :exec
-UPDATE entitlements SET bango_id = $2 WHERE id = $1
+const setBelongings = `-- name: SetBelongings :exec
+UPDATE entitlements SET bango_id = $2, customer_id = $3, customer_identifier = $4, product_id = $5, offer_id = $6 WHERE id = $1
 `
 
-type SetBangoIDParams struct {
-	ID      string
-	BangoID string
+type SetBelongingsParams struct {
+	ID                 string
+	BangoID            string
+	CustomerID         string
+	CustomerIdentifier string
+	ProductID          string
+	OfferID            string
 }
 
-func (q *Queries) SetBangoID(ctx context.Context, arg SetBangoIDParams) error {
-	_, err := q.exec(ctx, q.setBangoIDStmt, setBangoID, arg.ID, arg.BangoID)
+// The columns that hardly ever change, and that an index or a foreign key has.
+func (q *Queries) SetBelongings(ctx context.Context, arg SetBelongingsParams) error {
+	_, err := q.exec(ctx, q.setBelongingsStmt, setBelongings,
+		arg.ID,
+		arg.BangoID,
+		arg.CustomerID,
+		arg.CustomerIdentifier,
+		arg.ProductID,
+		arg.OfferID,
+	)
 	return err
 }
 
@@ -667,30 +819,37 @@ func (q *Queries) TouchEntitlement(ctx context.Context, arg TouchEntitlementPara
 const updateEntitlement = `-- name: UpdateEntitlement :execrows
 UPDATE entitlements SET product_key = $2, status = $3, bango_status = $4, message = $5, registration_url = $6, activation_code = $7,
   date_created = $8, date_activated = $9, date_ended = $10, date_suspended = $11, date_resumed = $12, date_expiry = $13,
-  date_last_updated = $14, notified_at = $15, checked_at = $16, opened = $17, opened_at = $18, updated = $19
+  date_last_updated = $14, notified_at = $15, checked_at = $16, opened = $17, opened_at = $18, updated = $19,
+  display_name = $20, extension_data = $21, next_identifier = $22, registration_expires = $23, notify_base = $24, offer_key = $25
 WHERE id = $1
 `
 
 type UpdateEntitlementParams struct {
-	ID              string
-	ProductKey      string
-	Status          string
-	BangoStatus     string
-	Message         string
-	RegistrationUrl string
-	ActivationCode  string
-	DateCreated     int64
-	DateActivated   int64
-	DateEnded       int64
-	DateSuspended   int64
-	DateResumed     int64
-	DateExpiry      int64
-	DateLastUpdated int64
-	NotifiedAt      int64
-	CheckedAt       int64
-	Opened          int64
-	OpenedAt        int64
-	Updated         int64
+	ID                  string
+	ProductKey          string
+	Status              string
+	BangoStatus         string
+	Message             string
+	RegistrationUrl     string
+	ActivationCode      string
+	DateCreated         int64
+	DateActivated       int64
+	DateEnded           int64
+	DateSuspended       int64
+	DateResumed         int64
+	DateExpiry          int64
+	DateLastUpdated     int64
+	NotifiedAt          int64
+	CheckedAt           int64
+	Opened              int64
+	OpenedAt            int64
+	Updated             int64
+	DisplayName         string
+	ExtensionData       string
+	NextIdentifier      string
+	RegistrationExpires int64
+	NotifyBase          string
+	OfferKey            string
 }
 
 func (q *Queries) UpdateEntitlement(ctx context.Context, arg UpdateEntitlementParams) (int64, error) {
@@ -714,6 +873,12 @@ func (q *Queries) UpdateEntitlement(ctx context.Context, arg UpdateEntitlementPa
 		arg.Opened,
 		arg.OpenedAt,
 		arg.Updated,
+		arg.DisplayName,
+		arg.ExtensionData,
+		arg.NextIdentifier,
+		arg.RegistrationExpires,
+		arg.NotifyBase,
+		arg.OfferKey,
 	)
 	if err != nil {
 		return 0, err

@@ -142,7 +142,7 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error 
 }
 
 const notification = `-- name: Notification :one
-SELECT id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received FROM notifications WHERE id = $1
+SELECT id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received, bango_id, attempts, due FROM notifications WHERE id = $1
 `
 
 func (q *Queries) Notification(ctx context.Context, id string) (Notification, error) {
@@ -160,12 +160,15 @@ func (q *Queries) Notification(ctx context.Context, id string) (Notification, er
 		&i.Copies,
 		&i.Received,
 		&i.LastReceived,
+		&i.BangoID,
+		&i.Attempts,
+		&i.Due,
 	)
 	return i, err
 }
 
 const notifications = `-- name: Notifications :many
-SELECT id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received FROM notifications ORDER BY id DESC LIMIT $1
+SELECT id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received, bango_id, attempts, due FROM notifications ORDER BY id DESC LIMIT $1
 `
 
 func (q *Queries) Notifications(ctx context.Context, limit int32) ([]Notification, error) {
@@ -189,6 +192,98 @@ func (q *Queries) Notifications(ctx context.Context, limit int32) ([]Notificatio
 			&i.Copies,
 			&i.Received,
 			&i.LastReceived,
+			&i.BangoID,
+			&i.Attempts,
+			&i.Due,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const parkedNotifications = `-- name: ParkedNotifications :many
+SELECT id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received, bango_id, attempts, due FROM notifications WHERE state = 'parked' ORDER BY id DESC LIMIT $1
+`
+
+func (q *Queries) ParkedNotifications(ctx context.Context, limit int32) ([]Notification, error) {
+	rows, err := q.query(ctx, q.parkedNotificationsStmt, parkedNotifications, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Notification
+	for rows.Next() {
+		var i Notification
+		if err := rows.Scan(
+			&i.ID,
+			&i.Digest,
+			&i.Token,
+			&i.EntitlementID,
+			&i.Body,
+			&i.State,
+			&i.Effect,
+			&i.Reason,
+			&i.Copies,
+			&i.Received,
+			&i.LastReceived,
+			&i.BangoID,
+			&i.Attempts,
+			&i.Due,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const parkedNotificationsOf = `-- name: ParkedNotificationsOf :many
+SELECT id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received, bango_id, attempts, due FROM notifications WHERE state = 'parked' AND bango_id = $1 ORDER BY id LIMIT $2
+`
+
+type ParkedNotificationsOfParams struct {
+	BangoID string
+	Limit   int32
+}
+
+func (q *Queries) ParkedNotificationsOf(ctx context.Context, arg ParkedNotificationsOfParams) ([]Notification, error) {
+	rows, err := q.query(ctx, q.parkedNotificationsOfStmt, parkedNotificationsOf, arg.BangoID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Notification
+	for rows.Next() {
+		var i Notification
+		if err := rows.Scan(
+			&i.ID,
+			&i.Digest,
+			&i.Token,
+			&i.EntitlementID,
+			&i.Body,
+			&i.State,
+			&i.Effect,
+			&i.Reason,
+			&i.Copies,
+			&i.Received,
+			&i.LastReceived,
+			&i.BangoID,
+			&i.Attempts,
+			&i.Due,
 		); err != nil {
 			return nil, err
 		}
@@ -204,10 +299,11 @@ func (q *Queries) Notifications(ctx context.Context, limit int32) ([]Notificatio
 }
 
 const receiveNotification = `-- name: ReceiveNotification :one
-INSERT INTO notifications (id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO notifications (id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received,
+  bango_id, attempts, due)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (digest) DO UPDATE SET copies = notifications.copies + 1, last_received = excluded.last_received
-RETURNING id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received
+RETURNING id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received, bango_id, attempts, due
 `
 
 type ReceiveNotificationParams struct {
@@ -222,6 +318,9 @@ type ReceiveNotificationParams struct {
 	Copies        int64
 	Received      int64
 	LastReceived  int64
+	BangoID       string
+	Attempts      int64
+	Due           int64
 }
 
 func (q *Queries) ReceiveNotification(ctx context.Context, arg ReceiveNotificationParams) (Notification, error) {
@@ -237,6 +336,9 @@ func (q *Queries) ReceiveNotification(ctx context.Context, arg ReceiveNotificati
 		arg.Copies,
 		arg.Received,
 		arg.LastReceived,
+		arg.BangoID,
+		arg.Attempts,
+		arg.Due,
 	)
 	var i Notification
 	err := row.Scan(
@@ -251,12 +353,15 @@ func (q *Queries) ReceiveNotification(ctx context.Context, arg ReceiveNotificati
 		&i.Copies,
 		&i.Received,
 		&i.LastReceived,
+		&i.BangoID,
+		&i.Attempts,
+		&i.Due,
 	)
 	return i, err
 }
 
 const updateNotification = `-- name: UpdateNotification :execrows
-UPDATE notifications SET entitlement_id = $2, state = $3, effect = $4, reason = $5 WHERE id = $1
+UPDATE notifications SET entitlement_id = $2, state = $3, effect = $4, reason = $5, attempts = $6, due = $7 WHERE id = $1
 `
 
 type UpdateNotificationParams struct {
@@ -265,6 +370,8 @@ type UpdateNotificationParams struct {
 	State         string
 	Effect        string
 	Reason        string
+	Attempts      int64
+	Due           int64
 }
 
 func (q *Queries) UpdateNotification(ctx context.Context, arg UpdateNotificationParams) (int64, error) {
@@ -274,9 +381,58 @@ func (q *Queries) UpdateNotification(ctx context.Context, arg UpdateNotification
 		arg.State,
 		arg.Effect,
 		arg.Reason,
+		arg.Attempts,
+		arg.Due,
 	)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const waitingNotifications = `-- name: WaitingNotifications :many
+SELECT id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received, bango_id, attempts, due FROM notifications WHERE state = 'waiting' AND due <= $1 ORDER BY due LIMIT $2
+`
+
+type WaitingNotificationsParams struct {
+	Due   int64
+	Limit int32
+}
+
+func (q *Queries) WaitingNotifications(ctx context.Context, arg WaitingNotificationsParams) ([]Notification, error) {
+	rows, err := q.query(ctx, q.waitingNotificationsStmt, waitingNotifications, arg.Due, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Notification
+	for rows.Next() {
+		var i Notification
+		if err := rows.Scan(
+			&i.ID,
+			&i.Digest,
+			&i.Token,
+			&i.EntitlementID,
+			&i.Body,
+			&i.State,
+			&i.Effect,
+			&i.Reason,
+			&i.Copies,
+			&i.Received,
+			&i.LastReceived,
+			&i.BangoID,
+			&i.Attempts,
+			&i.Due,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -4,6 +4,16 @@
 
 package queries
 
+type Ability struct {
+	MerchantKey string
+	Kind        string
+	Setting     string
+	Refusals    int64
+	Message     string
+	SetBy       string
+	Updated     int64
+}
+
 type Customer struct {
 	ID         string
 	Identifier string
@@ -20,39 +30,59 @@ type CustomerSearch struct {
 	Search string
 }
 
+type Drift struct {
+	ID            string
+	Subject       string
+	Kind          string
+	State         string
+	EntitlementID string
+	OursStatus    string
+	OursProduct   string
+	Fact          string
+	Source        string
+	Found         int64
+	Settled       int64
+	SettledBy     string
+}
+
 type Entitlement struct {
-	ID                 string
-	Ref                string
-	CustomerID         string
-	ProductID          string
-	OfferID            string
-	CustomerIdentifier string
-	MerchantKey        string
-	ProductKey         string
-	OfferKey           string
-	Status             string
-	BangoStatus        string
-	BangoID            string
-	Message            string
-	RegistrationUrl    string
-	ActivationCode     string
-	DateCreated        int64
-	DateActivated      int64
-	DateEnded          int64
-	DateSuspended      int64
-	DateResumed        int64
-	DateExpiry         int64
-	DateLastUpdated    int64
-	NotifiedAt         int64
-	CheckedAt          int64
-	NotifyToken        string
-	SignupToken        string
-	FormToken          string
-	Opened             int64
-	OpenedAt           int64
-	CreatedBy          string
-	Created            int64
-	Updated            int64
+	ID                  string
+	Ref                 string
+	CustomerID          string
+	ProductID           string
+	OfferID             string
+	CustomerIdentifier  string
+	MerchantKey         string
+	ProductKey          string
+	OfferKey            string
+	Status              string
+	BangoStatus         string
+	BangoID             string
+	Message             string
+	RegistrationUrl     string
+	ActivationCode      string
+	DateCreated         int64
+	DateActivated       int64
+	DateEnded           int64
+	DateSuspended       int64
+	DateResumed         int64
+	DateExpiry          int64
+	DateLastUpdated     int64
+	NotifiedAt          int64
+	CheckedAt           int64
+	NotifyToken         string
+	SignupToken         string
+	FormToken           string
+	Opened              int64
+	OpenedAt            int64
+	CreatedBy           string
+	Created             int64
+	Updated             int64
+	DisplayName         string
+	ExtensionData       string
+	NextIdentifier      string
+	RegistrationExpires int64
+	NotifyBase          string
 }
 
 type Event struct {
@@ -84,6 +114,31 @@ type Evidence struct {
 	Error      string
 }
 
+type Job struct {
+	Name      string
+	State     string
+	Cursor    string
+	Done      int64
+	Found     int64
+	Message   string
+	ActorKind string
+	ActorID   string
+	ActorName string
+	Slot      int64
+	Started   int64
+	Updated   int64
+	NextRun   int64
+}
+
+type Line struct {
+	Name     string
+	State    string
+	Failures int64
+	Message  string
+	Since    int64
+	NextTry  int64
+}
+
 type Merchant struct {
 	ID         string
 	AccountKey string
@@ -102,6 +157,9 @@ type Notification struct {
 	Copies        int64
 	Received      int64
 	LastReceived  int64
+	BangoID       string
+	Attempts      int64
+	Due           int64
 }
 
 type Offer struct {
@@ -136,6 +194,7 @@ type Request struct {
 	Created           int64
 	Updated           int64
 	Due               int64
+	Terms             string
 }
 
 type Session struct {

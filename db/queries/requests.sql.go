@@ -9,6 +9,76 @@ import (
 	"context"
 )
 
+const abilities = `-- name: Abilities :many
+SELECT merchant_key, kind, setting, refusals, message, set_by, updated FROM abilities ORDER BY merchant_key, kind
+`
+
+func (q *Queries) Abilities(ctx context.Context) ([]Ability, error) {
+	rows, err := q.query(ctx, q.abilitiesStmt, abilities)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Ability
+	for rows.Next() {
+		var i Ability
+		if err := rows.Scan(
+			&i.MerchantKey,
+			&i.Kind,
+			&i.Setting,
+			&i.Refusals,
+			&i.Message,
+			&i.SetBy,
+			&i.Updated,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const abilitiesOf = `-- name: AbilitiesOf :many
+SELECT merchant_key, kind, setting, refusals, message, set_by, updated FROM abilities WHERE merchant_key = $1 ORDER BY kind
+`
+
+func (q *Queries) AbilitiesOf(ctx context.Context, merchantKey string) ([]Ability, error) {
+	rows, err := q.query(ctx, q.abilitiesOfStmt, abilitiesOf, merchantKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Ability
+	for rows.Next() {
+		var i Ability
+		if err := rows.Scan(
+			&i.MerchantKey,
+			&i.Kind,
+			&i.Setting,
+			&i.Refusals,
+			&i.Message,
+			&i.SetBy,
+			&i.Updated,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const evidence = `-- name: Evidence :one
 SELECT id, request_id, at, method, path, sent, http_status, received, duration, error FROM evidence WHERE id = $1
 `
@@ -67,8 +137,8 @@ func (q *Queries) InsertEvidence(ctx context.Context, arg InsertEvidenceParams) 
 
 const insertRequest = `-- name: InsertRequest :exec
 INSERT INTO requests (id, entitlement_id, kind, state, actor_kind, actor_id, actor_name,
-  reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+  reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due, terms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 `
 
 type InsertRequestParams struct {
@@ -89,6 +159,7 @@ type InsertRequestParams struct {
 	Created           int64
 	Updated           int64
 	Due               int64
+	Terms             string
 }
 
 func (q *Queries) InsertRequest(ctx context.Context, arg InsertRequestParams) error {
@@ -110,6 +181,7 @@ func (q *Queries) InsertRequest(ctx context.Context, arg InsertRequestParams) er
 		arg.Created,
 		arg.Updated,
 		arg.Due,
+		arg.Terms,
 	)
 	return err
 }
@@ -117,7 +189,7 @@ func (q *Queries) InsertRequest(ctx context.Context, arg InsertRequestParams) er
 const leaseRequest = `-- name: LeaseRequest :one
 UPDATE requests SET state = 'sending', attempts = attempts + 1, leased_until = $1, due = $1, updated = $2
 WHERE id = (SELECT r.id FROM requests r WHERE r.due <= $2 ORDER BY r.due LIMIT 1) AND due <= $2
-RETURNING id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due
+RETURNING id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due, terms
 `
 
 type LeaseRequestParams struct {
@@ -146,8 +218,119 @@ func (q *Queries) LeaseRequest(ctx context.Context, arg LeaseRequestParams) (Req
 		&i.Created,
 		&i.Updated,
 		&i.Due,
+		&i.Terms,
 	)
 	return i, err
+}
+
+const leaseStranded = `-- name: LeaseStranded :one
+UPDATE requests SET state = 'sending', attempts = attempts + 1, leased_until = $1, due = $1, updated = $2
+WHERE id = (SELECT r.id FROM requests r WHERE r.due > $3 AND r.due < $4 ORDER BY r.due LIMIT 1)
+  AND due > $3
+RETURNING id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due, terms
+`
+
+type LeaseStrandedParams struct {
+	Until   int64
+	Now     int64
+	Horizon int64
+	Never   int64
+}
+
+// What is put off for longer than anything ever is: the clock was set back.
+func (q *Queries) LeaseStranded(ctx context.Context, arg LeaseStrandedParams) (Request, error) {
+	row := q.queryRow(ctx, q.leaseStrandedStmt, leaseStranded,
+		arg.Until,
+		arg.Now,
+		arg.Horizon,
+		arg.Never,
+	)
+	var i Request
+	err := row.Scan(
+		&i.ID,
+		&i.EntitlementID,
+		&i.Kind,
+		&i.State,
+		&i.ActorKind,
+		&i.ActorID,
+		&i.ActorName,
+		&i.ReasonCategory,
+		&i.ReasonCode,
+		&i.ReasonDescription,
+		&i.Attempts,
+		&i.NotBefore,
+		&i.LeasedUntil,
+		&i.Message,
+		&i.Created,
+		&i.Updated,
+		&i.Due,
+		&i.Terms,
+	)
+	return i, err
+}
+
+const line = `-- name: Line :one
+SELECT name, state, failures, message, since, next_try FROM lines WHERE name = 'bango'
+`
+
+func (q *Queries) Line(ctx context.Context) (Line, error) {
+	row := q.queryRow(ctx, q.lineStmt, line)
+	var i Line
+	err := row.Scan(
+		&i.Name,
+		&i.State,
+		&i.Failures,
+		&i.Message,
+		&i.Since,
+		&i.NextTry,
+	)
+	return i, err
+}
+
+const manualRequests = `-- name: ManualRequests :many
+SELECT id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due, terms FROM requests WHERE state = 'manual' ORDER BY updated DESC, id DESC LIMIT $1
+`
+
+func (q *Queries) ManualRequests(ctx context.Context, limit int32) ([]Request, error) {
+	rows, err := q.query(ctx, q.manualRequestsStmt, manualRequests, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Request
+	for rows.Next() {
+		var i Request
+		if err := rows.Scan(
+			&i.ID,
+			&i.EntitlementID,
+			&i.Kind,
+			&i.State,
+			&i.ActorKind,
+			&i.ActorID,
+			&i.ActorName,
+			&i.ReasonCategory,
+			&i.ReasonCode,
+			&i.ReasonDescription,
+			&i.Attempts,
+			&i.NotBefore,
+			&i.LeasedUntil,
+			&i.Message,
+			&i.Created,
+			&i.Updated,
+			&i.Due,
+			&i.Terms,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const nextDue = `-- name: NextDue :one
@@ -156,6 +339,22 @@ SELECT due FROM requests ORDER BY due LIMIT 1
 
 func (q *Queries) NextDue(ctx context.Context) (int64, error) {
 	row := q.queryRow(ctx, q.nextDueStmt, nextDue)
+	var due int64
+	err := row.Scan(&due)
+	return due, err
+}
+
+const nextStranded = `-- name: NextStranded :one
+SELECT due FROM requests WHERE due > $1 AND due < $2 ORDER BY due LIMIT 1
+`
+
+type NextStrandedParams struct {
+	Horizon int64
+	Never   int64
+}
+
+func (q *Queries) NextStranded(ctx context.Context, arg NextStrandedParams) (int64, error) {
+	row := q.queryRow(ctx, q.nextStrandedStmt, nextStranded, arg.Horizon, arg.Never)
 	var due int64
 	err := row.Scan(&due)
 	return due, err
@@ -171,7 +370,7 @@ func (q *Queries) ReleaseLeases(ctx context.Context, never int64) error {
 }
 
 const request = `-- name: Request :one
-SELECT id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due FROM requests WHERE id = $1
+SELECT id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due, terms FROM requests WHERE id = $1
 `
 
 func (q *Queries) Request(ctx context.Context, id string) (Request, error) {
@@ -195,12 +394,13 @@ func (q *Queries) Request(ctx context.Context, id string) (Request, error) {
 		&i.Created,
 		&i.Updated,
 		&i.Due,
+		&i.Terms,
 	)
 	return i, err
 }
 
 const requestsOf = `-- name: RequestsOf :many
-SELECT id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due FROM requests WHERE entitlement_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due, terms FROM requests WHERE entitlement_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type RequestsOfParams struct {
@@ -235,6 +435,7 @@ func (q *Queries) RequestsOf(ctx context.Context, arg RequestsOfParams) ([]Reque
 			&i.Created,
 			&i.Updated,
 			&i.Due,
+			&i.Terms,
 		); err != nil {
 			return nil, err
 		}
@@ -247,6 +448,60 @@ func (q *Queries) RequestsOf(ctx context.Context, arg RequestsOfParams) ([]Reque
 		return nil, err
 	}
 	return items, nil
+}
+
+const setAbility = `-- name: SetAbility :exec
+INSERT INTO abilities (merchant_key, kind, setting, refusals, message, set_by, updated) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (merchant_key, kind) DO UPDATE SET setting = excluded.setting, refusals = excluded.refusals, message = excluded.message,
+  set_by = excluded.set_by, updated = excluded.updated
+`
+
+type SetAbilityParams struct {
+	MerchantKey string
+	Kind        string
+	Setting     string
+	Refusals    int64
+	Message     string
+	SetBy       string
+	Updated     int64
+}
+
+func (q *Queries) SetAbility(ctx context.Context, arg SetAbilityParams) error {
+	_, err := q.exec(ctx, q.setAbilityStmt, setAbility,
+		arg.MerchantKey,
+		arg.Kind,
+		arg.Setting,
+		arg.Refusals,
+		arg.Message,
+		arg.SetBy,
+		arg.Updated,
+	)
+	return err
+}
+
+const setLine = `-- name: SetLine :exec
+INSERT INTO lines (name, state, failures, message, since, next_try) VALUES ('bango', $1, $2, $3, $4, $5)
+ON CONFLICT (name) DO UPDATE SET state = excluded.state, failures = excluded.failures, message = excluded.message,
+  since = excluded.since, next_try = excluded.next_try
+`
+
+type SetLineParams struct {
+	State    string
+	Failures int64
+	Message  string
+	Since    int64
+	NextTry  int64
+}
+
+func (q *Queries) SetLine(ctx context.Context, arg SetLineParams) error {
+	_, err := q.exec(ctx, q.setLineStmt, setLine,
+		arg.State,
+		arg.Failures,
+		arg.Message,
+		arg.Since,
+		arg.NextTry,
+	)
+	return err
 }
 
 const updateRequest = `-- name: UpdateRequest :execrows

@@ -23,3 +23,7 @@ SELECT * FROM offers ORDER BY name, id;
 
 -- name: OffersOf :many
 SELECT * FROM offers WHERE product_id = $1 ORDER BY name, id;
+
+-- name: ProductByKeys :one
+SELECT sqlc.embed(products), sqlc.embed(merchants) FROM products JOIN merchants ON merchants.id = products.merchant_id
+WHERE merchants.account_key = $1 AND products.product_key = $2;

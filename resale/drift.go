@@ -1,0 +1,226 @@
+package resale
+
+import (
+	"context"
+	"time"
+)
+
+// DriftKind is how our records and Bango's differ about one entitlement.
+type DriftKind string
+
+const (
+	MissingHere  DriftKind = "missing here"  // Bango has it, we do not
+	MissingThere DriftKind = "missing there" // we have it, Bango does not
+	Differs      DriftKind = "differs"       // status or product
+)
+
+// DriftState is whether somebody still has to decide.
+type DriftState string
+
+const (
+	DriftOpen  DriftState = "open"
+	DriftTaken DriftState = "taken" // what Bango says was taken over
+	DriftGone  DriftState = "gone"  // it went away by itself
+)
+
+// Drift is one line of the comparison of our records with Bango's. Nothing changes before somebody takes over what Bango says.
+type Drift struct {
+	ID            string // UUIDv7
+	Subject       string // Bango's id of the entitlement; unique
+	Kind          DriftKind
+	State         DriftState
+	EntitlementID string // ours; empty where it is missing here
+	OursStatus    Status // as it was when they were compared
+	OursProduct   string
+	Fact          Fact   // what Bango says; empty but for the id where it is missing there
+	Source        string // where that was read, for people
+	Found         time.Time
+	Settled       time.Time
+	SettledBy     string // by name
+}
+
+// compare returns how our standing differs from what Bango's record says, and false where it does not. A record that is older than what we
+// know differs for that reason alone.
+func compare(ours Standing, known bool, f Fact) (Drift, bool) {
+	d := Drift{Subject: f.BangoID, EntitlementID: ours.EntitlementID, OursStatus: ours.Status, OursProduct: ours.ProductKey, Fact: f}
+	switch {
+	case !known:
+		d.Kind = MissingHere
+		return d, !Status(f.Status).Ended()
+	case f.DateLastUpdated.Before(ours.DateLastUpdated):
+		return d, false
+	}
+	d.Kind = Differs
+	return d, f.Status != "" && string(ours.Status) != f.Status || f.ProductKey != "" && f.ProductKey != ours.ProductKey
+}
+
+// noteDrift stores a difference, in place of an older one about the same entitlement.
+func (s *Service) noteDrift(ctx context.Context, tx Tx, d Drift) error {
+	known, err := tx.DriftOf(ctx, d.Subject)
+	switch {
+	case err == nil && known.State == DriftOpen:
+		d.ID = known.ID
+	case err != nil && CodeOf(err) != CodeNotFound:
+		return err
+	default:
+		d.ID = newID()
+	}
+	d.State, d.Found, d.Settled, d.SettledBy = DriftOpen, s.now(), time.Time{}, ""
+	return tx.SaveDrift(ctx, d)
+}
+
+// noteMissingThere stores that Bango has no record of an entitlement that it once told us of.
+func (s *Service) noteMissingThere(ctx context.Context, tx Tx, e Entitlement) error {
+	if e.Status.Ended() || e.Status == Refused {
+		return nil // it is over, for both
+	}
+	return s.noteDrift(ctx, tx, Drift{Subject: e.BangoID, Kind: MissingThere, EntitlementID: e.ID, OursStatus: e.Status, OursProduct: e.ProductKey,
+		Fact: Fact{Source: FromRecord, BangoID: e.BangoID}, Source: "read back from Bango"})
+}
+
+// noDrift notes that a difference has gone, if there was one.
+func (s *Service) noDrift(ctx context.Context, tx Tx, bangoID string) error {
+	d, err := tx.DriftOf(ctx, bangoID)
+	if CodeOf(err) == CodeNotFound || err == nil && d.State != DriftOpen {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.State, d.Settled, d.SettledBy = DriftGone, s.now(), Automatic.Name
+	return tx.SaveDrift(ctx, d)
+}
+
+// TakeBangos takes over what Bango says of one difference: what is missing here is adopted, what is missing there is marked as not existing, and
+// what differs follows Bango's record, which the audit tells as corrected by reconciliation. Supervisors may.
+func (s *Service) TakeBangos(ctx context.Context, by Actor, driftID string) error {
+	if err := by.must(Supervisor); err != nil {
+		return err
+	}
+	return s.store.Write(ctx, func(ctx context.Context, tx Tx) error { return s.take(ctx, tx, by, driftID) })
+}
+
+// TakeAllBangos does so with all differences, in the background. Supervisors may.
+func (s *Service) TakeAllBangos(ctx context.Context, by Actor) error {
+	if err := by.must(Supervisor); err != nil {
+		return err
+	}
+	return s.startJob(ctx, JobTake, by)
+}
+
+// take takes over what Bango says of one difference, unless somebody did already.
+func (s *Service) take(ctx context.Context, tx Tx, by Actor, driftID string) error {
+	d, err := tx.Drift(ctx, driftID)
+	if err != nil || d.State != DriftOpen {
+		return err
+	}
+	if d.Kind == MissingHere {
+		if _, err := s.adopt(ctx, tx, by, d.Fact, "adopted from Bango's records: corrected by reconciliation"); err != nil {
+			return err
+		}
+	} else if err := s.correct(ctx, tx, by, d); err != nil {
+		return err
+	}
+	d.State, d.Settled, d.SettledBy = DriftTaken, s.now(), by.Name
+	tx.Announce(Change{Topics: []string{TopicReconciliation}})
+	return tx.SaveDrift(ctx, d)
+}
+
+// correct makes an entitlement what Bango says it is. A person has looked at it, so that even an ending is taken back.
+func (s *Service) correct(ctx context.Context, tx Tx, by Actor, d Drift) error {
+	before, err := tx.LockEntitlement(ctx, d.EntitlementID)
+	if err != nil {
+		return err
+	}
+	after := before
+	if d.Kind == MissingThere {
+		after.Status, after.Message = Refused, "Bango has no record of this: corrected by reconciliation."
+		after.RegistrationURL, after.RegistrationExpires = "", time.Time{}
+	} else if !foreign(before, d.Fact) {
+		after = before.with(d.Fact)
+	}
+	if after != before {
+		after.Updated = s.now()
+	}
+	if _, err := s.change(ctx, tx, before, &after, false); err != nil {
+		return err
+	}
+	event := Event{ID: newID(), EntitlementID: before.ID, CustomerID: before.CustomerID, At: s.now(), Actor: by, Kind: EventCorrected,
+		Text: "took over what Bango says: corrected by reconciliation"}
+	event.moved(before, after)
+	tx.Announce(changeOf(after))
+	return tx.AddEvent(ctx, event)
+}
+
+// adopt makes an entitlement of ours from Bango's record, with its customer and its line of the catalogue where they are not known. It
+// reports false where it is known already.
+func (s *Service) adopt(ctx context.Context, tx Tx, by Actor, f Fact, text string) (adopted bool, err error) {
+	if _, err := tx.EntitlementByBangoID(ctx, f.BangoID); CodeOf(err) != CodeNotFound {
+		return false, err
+	}
+	if f.CustomerIdentifier == "" || f.MerchantKey == "" || f.ProductKey == "" {
+		return false, Conflict("", "Bango's record %s names no customer, merchant or product, so it cannot be adopted.", clip(f.BangoID, 60))
+	}
+	customer, err := tx.CustomerByIdentifier(ctx, f.CustomerIdentifier)
+	if CodeOf(err) == CodeNotFound {
+		if customer, err = (Customer{Identifier: f.CustomerIdentifier}).normalised(); err != nil {
+			return false, err
+		}
+		customer.ID, customer.Created = newID(), s.now()
+		if err := tx.InsertCustomer(ctx, customer); err != nil {
+			return false, err
+		}
+		err = tx.AddEvent(ctx, Event{ID: newID(), CustomerID: customer.ID, At: customer.Created, Actor: by, Kind: EventCustomerAdded,
+			Text: "added the customer, whom Bango's records name"})
+	}
+	if err != nil {
+		return false, err
+	}
+	product, err := tx.ProductByKeys(ctx, f.MerchantKey, f.ProductKey)
+	if CodeOf(err) == CodeNotFound {
+		row, err := CatalogueRow{MerchantKey: f.MerchantKey, ProductKey: f.ProductKey, ProductName: f.DisplayName}.normalised()
+		if err != nil {
+			return false, err
+		}
+		if row.MerchantName, err = merchantName(ctx, tx, f.MerchantKey); err != nil {
+			return false, err
+		}
+		if err := tx.UpsertCatalogue(ctx, row); err != nil {
+			return false, err
+		}
+	}
+	if product, err = tx.ProductByKeys(ctx, f.MerchantKey, f.ProductKey); err != nil {
+		return false, err
+	}
+	now := s.now()
+	e := Entitlement{ID: newID(), Ref: newRef(), CustomerID: customer.ID, ProductID: product.ID, CustomerIdentifier: f.CustomerIdentifier,
+		MerchantKey: f.MerchantKey, ProductKey: f.ProductKey, Status: Unknown, NotifyToken: newToken(), SignupToken: newToken(),
+		FormToken: newToken(), CreatedBy: by.Name, Created: now, Updated: now, CheckedAt: now}
+	e = e.with(f)
+	if err := tx.InsertEntitlement(ctx, e); err != nil {
+		return false, err
+	}
+	linked, err := s.linkParked(ctx, tx, e)
+	if err != nil {
+		return false, err
+	}
+	if linked {
+		if _, err := s.askCheck(ctx, tx, e, Automatic, now); err != nil {
+			return false, err
+		}
+	}
+	tx.Announce(changeOf(e))
+	return true, tx.AddEvent(ctx, Event{ID: newID(), EntitlementID: e.ID, CustomerID: e.CustomerID, At: now, Actor: by, Kind: EventAdopted,
+		Text: text, To: e.Status})
+}
+
+// merchantName is what a merchant is called, its key where it is new.
+func merchantName(ctx context.Context, r Reader, key string) (string, error) {
+	products, err := r.Products(ctx)
+	for _, p := range products {
+		if p.Merchant.Key == key {
+			return p.Merchant.Name, err
+		}
+	}
+	return key, err
+}
