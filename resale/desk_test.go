@@ -86,7 +86,8 @@ type fakeBango struct {
 	found   []resale.Fact
 	find    resale.Answer
 	onAsk   func(requestID string)
-	asked   []string // request identifiers of creates
+	answer  func(requestID string) resale.Answer // in place of create
+	asked   []string                             // request identifiers of creates
 	order   resale.Order
 	updated []resale.Terms
 	address string // the notification URL of the last update
@@ -101,9 +102,15 @@ func (b *fakeBango) Create(_ context.Context, requestID string, o resale.Order) 
 	if b.onAsk != nil {
 		b.onAsk(requestID)
 	}
-	a := b.create[0]
-	if len(b.create) > 1 {
-		b.create = b.create[1:]
+	var a resale.Answer
+	switch {
+	case b.answer != nil:
+		a = b.answer(requestID)
+	default:
+		a = b.create[0]
+		if len(b.create) > 1 {
+			b.create = b.create[1:]
+		}
 	}
 	a.Evidence.At, a.Evidence.Method, a.Evidence.Path, a.Evidence.HTTPStatus = noon, "POST", "/entitlement", 200
 	return a
@@ -129,7 +136,12 @@ func (b *fakeBango) Update(ctx context.Context, requestID, bangoID string, t res
 	return b.Act(ctx, requestID, resale.KindUpdate, bangoID, resale.Reason{})
 }
 
-func (b *fakeBango) Echo(context.Context) resale.Answer { b.echoes++; return b.echo }
+func (b *fakeBango) Echo(context.Context) resale.Answer {
+	b.echoes++
+	a := b.echo
+	a.Evidence.At = noon
+	return a
+}
 
 func (b *fakeBango) Eligible(context.Context, string) ([]string, resale.Answer) {
 	return nil, resale.Answer{Verdict: resale.VerdictNotSent}

@@ -1,6 +1,9 @@
 package resale
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Step makes one attempt at the request that is due the longest, and reports false where nothing is due or the line is held.
 func (s *Sender) Step(ctx context.Context) (bool, error) {
@@ -17,3 +20,6 @@ func (s *Sender) Take(ctx context.Context) (bool, error) {
 
 // NotificationToken is the last part of the address that Bango posts an entitlement's notifications to.
 func NotificationToken(e Entitlement) string { return e.NotifyToken }
+
+// After is how an attempt moves the line.
+func (l Line) After(a Answer, began, now time.Time) Line { return l.after(a, began, now) }

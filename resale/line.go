@@ -102,7 +102,9 @@ func (l Line) after(a Answer, began, now time.Time) Line {
 func (s *Service) noteLine(ctx context.Context, tx Tx, answers []Answer, began time.Time) error {
 	follow := func(l Line) Line {
 		for _, a := range answers {
-			l = l.after(a, began, s.now())
+			if !a.Evidence.At.IsZero() { // it went over the wire
+				l = l.after(a, began, s.now())
+			}
 		}
 		return l
 	}

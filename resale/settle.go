@@ -110,7 +110,7 @@ func (s *Service) outcome(e Entitlement, r Request, a Answer) outcome {
 	case VerdictUnauthorized:
 		// Nothing is wrong with the request: it keeps its place until the line is open again.
 		again(Queued, EventNoAnswer, "could not ask Bango: "+a.Message+" Everything waits until Bango lets us in again; it goes by itself then.")
-		o.request.NotBefore = now
+		o.request.NotBefore = r.NotBefore
 	case VerdictNotSent, VerdictThrottled, VerdictUnavailable:
 		again(Waiting, EventNoAnswer, "could not ask Bango: "+a.Message+" The same request goes again by itself.")
 	case VerdictMismatch:
