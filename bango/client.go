@@ -2,16 +2,19 @@ package bango
 
 import (
 	"bytes"
-	"cmp"
 	"context"
+	"crypto/rsa"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -35,29 +38,16 @@ type Config struct {
 	Password  string
 	Timeout   time.Duration     // for one call, body included; 0 means DefaultTimeout
 	Transport http.RoundTripper // nil means one of its own: HTTP/1.1, through HTTPS_PROXY where that is set
-	Wire      Wire              // what is empty is as in DefaultWire
-}
+	Wire      Wire              // the zero value is DefaultWire
 
-// Wire is what the documentation leaves open or is only inferred: set here, it needs no change anywhere else. Paths are relative
-// to the base URL and begin with a slash; {id} stands for the escaped identifier.
-type Wire struct {
-	EchoPath   string // path: resale/testing; the method, GET, is inferred
-	CreatePath string // src: resale/api-ref/entitlement/post
-	ReadPath   string // src: resale/entitlements/read; the version in front is inferred
-	ReportPath string // src: resale/entitlements/report; the version in front is inferred
-	UpdatePath string // inferred: src: resale/entitlements/update says only that the id is in the body, not in the path
-	CancelPath string // inferred from the form of resale/api-ref/entitlement/reactivate/post
-	RevokePath string // inferred likewise
+	// SigningKey signs every call where it is set. Whether an account must sign is told at onboarding; Bango needs the public half first.
+	// src: platform/connectivity/signing-http-messages, generation 1
+	SigningKey *rsa.PrivateKey
 
-	Suspended string // entitlementBenefits of a suspend; inferred
-	Normal    string // entitlementBenefits of a resume. src: resale/entitlements/resume
-}
-
-// DefaultWire returns the documented or most likely form.
-func DefaultWire() Wire {
-	return Wire{EchoPath: "/echo/{id}", CreatePath: "/entitlement", ReadPath: "/entitlement/{id}", ReportPath: "/entitlement/report",
-		UpdatePath: "/entitlement", CancelPath: "/entitlement/cancel/{id}", RevokePath: "/entitlement/revoke/{id}",
-		Suspended: "SUSPENDED", Normal: "NORMAL"}
+	// MagicNumbers are, by operation, the X-Magic-Number that makes generation 2's sandbox answer in a certain way. They go nowhere but
+	// there and to this machine. The operations are
+	// echo, create, read, report, update, suspend, resume, undo, cancel, revoke, products and activation. src: developer.bango.info/mock-response-headers
+	MagicNumbers map[string]string
 }
 
 // Client calls the Resale API. It is safe for use by many goroutines.
@@ -68,6 +58,9 @@ type Client struct {
 	timeout   time.Duration
 	wire      Wire
 	transport http.RoundTripper // not an http.Client, which would follow redirects
+
+	signingKey   *rsa.PrivateKey // nil: calls are not signed
+	magicNumbers map[string]string
 }
 
 // New returns a client, or says what is wrong with the configuration.
@@ -93,14 +86,30 @@ func New(c Config) (*Client, error) {
 	if c.Transport == nil {
 		c.Transport = newTransport(c.Timeout)
 	}
-	wire := DefaultWire()
-	wire = Wire{EchoPath: cmp.Or(c.Wire.EchoPath, wire.EchoPath), CreatePath: cmp.Or(c.Wire.CreatePath, wire.CreatePath),
-		ReadPath: cmp.Or(c.Wire.ReadPath, wire.ReadPath), ReportPath: cmp.Or(c.Wire.ReportPath, wire.ReportPath),
-		UpdatePath: cmp.Or(c.Wire.UpdatePath, wire.UpdatePath), CancelPath: cmp.Or(c.Wire.CancelPath, wire.CancelPath),
-		RevokePath: cmp.Or(c.Wire.RevokePath, wire.RevokePath),
-		Suspended:  cmp.Or(c.Wire.Suspended, wire.Suspended), Normal: cmp.Or(c.Wire.Normal, wire.Normal)}
+	if c.Wire.Generation < 0 || c.Wire.Generation > 2 {
+		return nil, fmt.Errorf("bango: there is no generation %d of the API", c.Wire.Generation)
+	}
+	wire := c.Wire.complete()
+	if err := wire.check(); err != nil {
+		return nil, fmt.Errorf("bango: %w", err)
+	}
+	if c.SigningKey != nil {
+		if _, err := checkSigningKey(c.SigningKey); err != nil {
+			return nil, fmt.Errorf("bango: %w", err)
+		}
+	}
+	for name, value := range c.MagicNumbers {
+		switch {
+		case c.BaseURL != Generation2Sandbox && !strings.HasPrefix(c.BaseURL, Generation2Sandbox+"/") && !loopback(u.Hostname()):
+			return nil, errors.New("bango: magic numbers are for the sandbox of generation 2 alone")
+		case !slices.Contains(operations, name):
+			return nil, fmt.Errorf("bango: %.40q is no operation that a magic number can be for; they are %s", name, strings.Join(operations, ", "))
+		case !printable(value):
+			return nil, fmt.Errorf("bango: the magic number of %s is not printable ASCII without spaces", name)
+		}
+	}
 	return &Client{base: strings.TrimSuffix(c.BaseURL, "/"), username: c.Username, password: c.Password, timeout: c.Timeout, wire: wire,
-		transport: c.Transport}, nil
+		transport: c.Transport, signingKey: c.SigningKey, magicNumbers: maps.Clone(c.MagicNumbers)}, nil
 }
 
 // newTransport speaks HTTP/1.1 alone: HTTP/2 repeats a write by itself in more cases, and one dead connection would hold up every
@@ -138,27 +147,33 @@ type Exchange struct {
 
 // operation is one kind of call. check says what is wrong with a reply that would otherwise be a success.
 type operation struct {
+	name      string // one of operations
 	method    string
 	path      string
 	requestID string // X-RequestIdentifier; empty for reads
+	customer  string // X-CustomerIdentifier; empty for none
 	body      any    // nil for none
 	check     func(*Reply) error
 }
+
+// operations are what a magic number can be for.
+var operations = []string{"echo", "create", "read", "report", "update", "suspend", "resume", "undo", "cancel", "revoke", "products", "activation"}
 
 // do makes one attempt.
 func (c *Client) do(ctx context.Context, op operation) (*Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 
-	exchange := Exchange{Method: op.method, Path: op.path, Started: time.Now()}
+	var raw []byte
 	var body io.Reader
 	if op.body != nil {
-		raw, err := json.Marshal(op.body)
-		if err != nil {
-			return nil, &Error{Outcome: OutcomeNotSent, Exchange: exchange, text: "the request cannot be put into JSON", Err: err}
+		var err error
+		if raw, err = json.Marshal(op.body); err != nil {
+			return nil, &Error{Outcome: OutcomeNotSent, text: "the request cannot be put into JSON", Err: err}
 		}
-		exchange.Sent, body = string(raw), bytes.NewReader(raw)
+		body = bytes.NewReader(raw)
 	}
+	exchange := Exchange{Method: op.method, Path: op.path, Sent: string(raw), Started: time.Now()}
 	// notSent holds while it is certain that nothing has left: until a connection is there, and again where another one is looked for,
 	// which happens for a write only if nothing of it was written to the former. A RoundTripper that does not tell is assumed to send.
 	var notSent atomic.Bool
@@ -170,7 +185,7 @@ func (c *Client) do(ctx context.Context, op operation) (*Reply, error) {
 	})
 	req, err := http.NewRequestWithContext(traced, op.method, c.base+op.path, body)
 	if err != nil {
-		return nil, &Error{Outcome: OutcomeNotSent, Exchange: exchange, text: "the request cannot be made", Err: err}
+		return nil, &Error{Outcome: OutcomeNotSent, text: "the request cannot be made", Err: err}
 	}
 	req.SetBasicAuth(c.username, c.password)
 	req.Header.Set("Accept", "application/json")
@@ -179,6 +194,17 @@ func (c *Client) do(ctx context.Context, op operation) (*Reply, error) {
 	}
 	if op.requestID != "" {
 		req.Header.Set("X-RequestIdentifier", op.requestID) // src: resale/api-ref/entitlement/post
+	}
+	if op.customer != "" {
+		req.Header.Set("X-CustomerIdentifier", op.customer) // src: resale/product-api-ref/get
+	}
+	if magic := c.magicNumbers[op.name]; magic != "" {
+		req.Header.Set("X-Magic-Number", magic)
+	}
+	if c.signingKey != nil {
+		if err := c.sign(req.Header, exchange.Sent); err != nil {
+			return nil, &Error{Outcome: OutcomeNotSent, text: "the request cannot be signed", Err: err}
+		}
 	}
 
 	resp, err := c.transport.RoundTrip(req)
@@ -193,17 +219,17 @@ func (c *Client) do(ctx context.Context, op operation) (*Reply, error) {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		resp.Body = http.NoBody // nobody asked for another protocol, and reading one would know no deadline
 	}
-	raw, readErr := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	received, readErr := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
 	exchange.Duration = time.Since(exchange.Started)
-	exchange.Status, exchange.Received = resp.StatusCode, string(raw[:min(len(raw), maxEvidence)])
+	exchange.Status, exchange.Received = resp.StatusCode, string(received[:min(len(received), maxEvidence)])
 	retryAfter := parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
 	switch {
 	case readErr != nil:
 		return nil, &Error{Outcome: OutcomeUnknown, RetryAfter: retryAfter, Exchange: exchange, text: "Bango's answer broke off", Err: readErr}
-	case len(raw) > maxReply:
+	case len(received) > maxReply:
 		return nil, &Error{Outcome: OutcomeUnknown, RetryAfter: retryAfter, Exchange: exchange, text: "Bango's answer is larger than 1 MiB"}
 	}
-	return judge(op, resp.StatusCode, retryAfter, raw, exchange)
+	return c.judge(op, resp.StatusCode, retryAfter, received, exchange)
 }
 
 func unreached(err error) string {

@@ -1,6 +1,8 @@
 package bango
 
 import (
+	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,9 +46,10 @@ type Reply struct {
 	ResponseCode    string
 	ResponseMessage string // for people, not for code
 	Parameters      Parameters
-	Record          Record   // of every operation on one entitlement
-	Records         []Record // of a report
-	Echo            string   // of an echo
+	Record          Record            // of every operation on one entitlement
+	Records         []Record          // of a report
+	Products        []EligibleProduct // of the eligible products
+	Echo            string            // of an echo
 	Exchange        Exchange
 }
 
@@ -55,8 +58,9 @@ type Error struct {
 	Outcome         Outcome
 	ResponseCode    string // empty, like the message, where Bango gave none or it is not believed
 	ResponseMessage string
-	RetryAfter      time.Duration // not before; 0 where Bango gave none. At most MaxRetryAfter
-	Exchange        Exchange
+	Metadata        json.RawMessage // generation 2: whether Bango or the merchant raised it. Its form is not published
+	RetryAfter      time.Duration   // not before; 0 where Bango gave none. At most MaxRetryAfter
+	Exchange        Exchange        // the zero value where nothing was tried, see Impossible
 	Err             error
 
 	text string
@@ -86,34 +90,31 @@ func MaximumReached(err error) bool {
 		strings.Contains(e.ResponseMessage, "Maximum number of subscriptions for user reached")
 }
 
-// codes says what a responseCode means and with which HTTP statuses it is believed. Codes: resale/api-ref/entitlement/reactivate/post.
-// Most HTTP statuses are inferred, so a refusal is believed with any below 500: NOT_AVAILABLE may come with a 202.
-var codes = map[string]struct {
-	outcome  Outcome
-	from, to int
-}{
-	"OK":                     {OutcomeDone, 200, 201},
-	"CLIENT_ACTION_REQUIRED": {OutcomeAction, 200, 202},
-	"BAD_REQUEST":            {OutcomeRefused, 200, 499},
-	"NOT_AVAILABLE":          {OutcomeRefused, 200, 499},
-	"NOT_FOUND":              {OutcomeNotFound, 200, 499},
-	"ALREADY_EXISTS":         {OutcomeExists, 200, 499},
-	"UNAUTHORIZED":           {OutcomeUnauthorized, 200, 499},
-	"TOO_MANY_REQUESTS":      {OutcomeThrottled, 200, 499},
-	"SERVICE_UNAVAILABLE":    {OutcomeUnavailable, 503, 503},
-	"INTERNAL_ERROR":         {OutcomeUnknown, 0, 599},
+// Untrusted reports whether err is that of a certificate that is not to be trusted at Bango's address: nothing was sent, and a person
+// must look.
+func Untrusted(err error) bool {
+	var e *Error
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &e) && e.Outcome == OutcomeNotSent && errors.As(e.Err, &certificate)
+}
+
+// Impossible reports whether err is that of what was asked, which no request can be made of: nothing was tried, and asking again for the
+// same with the same configuration changes nothing.
+func Impossible(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Outcome == OutcomeNotSent && e.Exchange == Exchange{}
 }
 
 // classify returns the outcome of a reply by its HTTP status and responseCode. Where the two contradict each other, it is unknown.
-func classify(status int, code string) Outcome {
+func (w Wire) classify(status int, responseCode string) Outcome {
 	if status >= 300 && status <= 399 {
 		return OutcomeRedirected
 	}
-	if code == "OK" && status == http.StatusAccepted {
-		return OutcomeAccepted // the merchant has queued it. src: resale/entitlements/resume; the code is inferred
+	if responseCode == w.Accepted && status == http.StatusAccepted {
+		return OutcomeAccepted // the merchant has queued it. src: resale/entitlements/resume
 	}
-	if known, ok := codes[code]; ok {
-		if status >= known.from && status <= known.to {
+	if known, ok := codeNamed(responseCode); ok {
+		if w.HTTP[responseCode].has(status) {
 			return known.outcome
 		}
 		return OutcomeUnknown
@@ -128,14 +129,15 @@ func classify(status int, code string) Outcome {
 }
 
 // judge turns a reply that arrived whole into a Reply or an Error.
-func judge(op operation, status int, retryAfter time.Duration, raw []byte, x Exchange) (*Reply, error) {
+func (c *Client) judge(op operation, status int, retryAfter time.Duration, raw []byte, x Exchange) (*Reply, error) {
 	var body replyBody
 	decodeErr := decode(raw, &body)
-	outcome := classify(status, body.ResponseCode)
+	outcome := c.wire.classify(status, body.ResponseCode)
 	fail := func(o Outcome, text string, err error) (*Reply, error) {
 		failed := &Error{Outcome: o, RetryAfter: retryAfter, Exchange: x, Err: err, text: text}
-		if known, ok := codes[body.ResponseCode]; ok && known.outcome == o { // other words, say those of a success, would mislead
+		if known, ok := codeNamed(body.ResponseCode); ok && known.outcome == o { // other words, say those of a success, would mislead
 			failed.ResponseCode, failed.ResponseMessage = body.ResponseCode, clip(body.ResponseMessage)
+			failed.Metadata = body.Metadata
 		}
 		return nil, failed
 	}
@@ -155,7 +157,7 @@ func judge(op operation, status int, retryAfter time.Duration, raw []byte, x Exc
 	// From here on Bango says that it did something; what follows must fit before that is believed.
 	distrust := func(o Outcome, err error) (*Reply, error) { return fail(o, "Bango's answer cannot be used", err) }
 	reply := &Reply{Outcome: outcome, ResponseCode: body.ResponseCode, ResponseMessage: clip(body.ResponseMessage),
-		Parameters: body.Parameters, Record: body.Record, Records: body.Entitlements, Echo: body.Echo, Exchange: x}
+		Parameters: body.Parameters, Record: body.Record, Records: body.Entitlements, Products: body.EligibleProducts, Echo: body.Echo, Exchange: x}
 	if err := op.check(reply); err != nil {
 		if errors.Is(err, errMismatch) {
 			return distrust(OutcomeMismatch, err)
@@ -179,8 +181,10 @@ type replyBody struct {
 	ResponseMessage string     `json:"responseMessage"`
 	Parameters      Parameters `json:"parameters"`
 	Record
-	Entitlements []Record `json:"entitlements"` // src: resale/entitlements/report
-	Echo         string   `json:"echo"`         // src: resale/testing
+	Entitlements     []Record          `json:"entitlements"`     // src: resale/entitlements/report
+	EligibleProducts []EligibleProduct `json:"eligibleProducts"` // src: resale/product-api-ref/get
+	Echo             string            `json:"echo"`             // src: resale/testing
+	Metadata         json.RawMessage   `json:"metadata"`         // of an error in generation 2. src: developer.bango.info/api-change-log
 }
 
 // MaxRetryAfter is the longest wait that is taken over from a Retry-After header.

@@ -31,12 +31,48 @@ type Record struct {
 	ActivationCode         string          `json:"activationCode"`
 	EntitlementDisplayName string          `json:"entitlementDisplayName"`
 	ExtensionData          json.RawMessage `json:"extensionData"` // a string or an object: the documents say both
+
+	// Of generation 2. src: developer.bango.info/api-change-log, faqs-merchant-apis; their types are not published but for the identifiers
+	ExternalEntitlementID      string          `json:"externalEntitlementId"`
+	MerchantEntitlementID      string          `json:"merchantEntitlementId"`
+	SharedCustomerID           string          `json:"sharedCustomerId"` // of a customer and a route, shared with the merchant
+	MerchantExtensionData      json.RawMessage `json:"merchantExtensionData"`
+	MerchantBangoExtensionData json.RawMessage `json:"merchantBangoExtensionData"`
+	FinanceData                json.RawMessage `json:"financeData"`
+}
+
+// EligibleProduct is a product that a customer may have. Its documented list of fields is cut, so Raw is all of it.
+// src: resale/product-api-ref/get
+type EligibleProduct struct {
+	Identifier  string  `json:"productIdentifier"`
+	Rank        float64 `json:"productRank"`
+	Status      string  `json:"productStatus"`
+	Name        string  `json:"productName"`
+	Description string  `json:"productDescription"`
+	LogoURL     string  `json:"productLogoURL"` // not judged, like that of the terms
+	TermsURL    string  `json:"productTermsURL"`
+
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON keeps what came; a field of another type than documented counts as missing.
+func (p *EligibleProduct) UnmarshalJSON(raw []byte) error {
+	type plain EligibleProduct
+	*p = EligibleProduct{}
+	if err := decode(raw, (*plain)(p)); err != nil {
+		*p = EligibleProduct{} // it is no object
+	}
+	p.Raw = bytes.Clone(raw)
+	return nil
 }
 
 // Time is a date as Bango writes it: ISO 8601 in UTC, whole seconds or with a fraction. What is null, empty, missing or not a date is
 // the zero time: an odd date must not make an executed request look unanswered.
 // src: resale/reporting/entitlement (whole seconds); fractions are seen in generation 2
 type Time struct{ time.Time }
+
+// wireTime writes a date as Bango does, in whole seconds.
+func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 // UnmarshalJSON reads a date leniently: a zone is optional and means UTC where it is missing.
 func (t *Time) UnmarshalJSON(raw []byte) error {
@@ -56,9 +92,10 @@ func (t *Time) UnmarshalJSON(raw []byte) error {
 
 // Parameters say what has to be done. Raw is what came, of whatever type: an object in replies, a string or null in notifications.
 type Parameters struct {
-	Action string // as it came
-	URL    string // not judged: whoever opens it must
-	Raw    json.RawMessage
+	Action    string // as it came
+	URL       string // not judged: whoever opens it must
+	URLExpiry Time   // until when the URL can be used; zero for no end. src: developer.bango.info, generation 2
+	Raw       json.RawMessage
 }
 
 // UnmarshalJSON accepts null, an object, or a string that may itself be such an object.
@@ -70,11 +107,12 @@ func (p *Parameters) UnmarshalJSON(raw []byte) error {
 		object = []byte(inner)
 	}
 	var known struct {
-		Action string `json:"action"`
-		URL    string `json:"url"`
+		Action    string `json:"action"`
+		URL       string `json:"url"`
+		URLExpiry Time   `json:"urlExpiry"`
 	}
 	if decode(object, &known) == nil { // any other form is kept in Raw alone
-		p.Action, p.URL = known.Action, known.URL
+		p.Action, p.URL, p.URLExpiry = known.Action, known.URL, known.URLExpiry
 	}
 	return nil
 }
