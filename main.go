@@ -148,7 +148,7 @@ func openPortal(ctx context.Context, set settings, log *slog.Logger, with seams)
 		WebhookKeys: set.webhookKeys, WebhookUsername: set.webhookUsername, WebhookPassword: set.webhookPassword,
 		Reseller: set.reseller, Sandbox: with.sandboxed, Log: log, Ready: store.Ping})
 	return &portal{store: store, hub: hub, service: service, app: app, log: log,
-		sender: resale.NewSender(service, resale.NewUpstream(client), senderWorkers, set.bangoTimeout)}, nil
+		sender: resale.NewSender(service, resale.NewUpstream(client, 1), senderWorkers, set.bangoTimeout)}, nil
 }
 
 // senderWorkers is how many requests are with Bango at once.

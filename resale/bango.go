@@ -13,10 +13,13 @@ import (
 )
 
 // upstream is Bango through its client: the one place where the words of its wire become ours.
-type upstream struct{ client *bango.Client }
+type upstream struct {
+	client     *bango.Client
+	generation int
+}
 
-// NewUpstream returns Bango as the domain sees it.
-func NewUpstream(client *bango.Client) Upstream { return upstream{client} }
+// NewUpstream returns Bango as the domain sees it. generation is that of the API, 1 or 2: they differ in how a fresh registration URL is asked for.
+func NewUpstream(client *bango.Client, generation int) Upstream { return upstream{client, generation} }
 
 func (u upstream) Create(ctx context.Context, requestID string, o Order) Answer {
 	var offer *string
@@ -24,7 +27,32 @@ func (u upstream) Create(ctx context.Context, requestID string, o Order) Answer 
 		offer = &o.OfferKey
 	}
 	reply, err := u.client.Create(ctx, requestID, bango.CreateRequest{CustomerIdentifier: o.CustomerIdentifier,
-		MerchantAccountKey: o.MerchantKey, ProductKey: o.ProductKey, OfferKey: offer, NotificationURL: o.NotificationURL})
+		MerchantAccountKey: o.MerchantKey, ProductKey: o.ProductKey, OfferKey: offer, NotificationURL: o.NotificationURL,
+		EntitlementID: o.EntitlementID, DisplayName: o.Terms.DisplayName, DateExpiry: o.Terms.DateExpiry,
+		ExtensionData: json.RawMessage(o.Terms.ExtensionData)})
+	return answer(FromReply, reply, err)
+}
+
+// Refresh is the same create again in generation 1, under an identifier of its own. src: resale/faq/create-duplicate-pending
+func (u upstream) Refresh(ctx context.Context, requestID, bangoID string, o Order) Answer {
+	if u.generation < 2 {
+		return u.Create(ctx, requestID, o)
+	}
+	reply, err := u.client.Activation(ctx, bangoID)
+	a := answer(FromReply, reply, err)
+	if a.Verdict == VerdictDone && a.ActionURL != "" { // 200 OK, with what there is to do beside it. src: Gen 2 bango-music
+		a.Verdict = VerdictAction
+	}
+	return a
+}
+
+func (u upstream) Update(ctx context.Context, requestID, bangoID string, t Terms, notificationURL string) Answer {
+	change := bango.Update{ProductKey: t.ProductKey, CustomerIdentifier: t.CustomerIdentifier, NotificationURL: notificationURL,
+		DisplayName: t.DisplayName, ExtensionData: json.RawMessage(t.ExtensionData)}
+	if !t.DateExpiry.IsZero() {
+		change.DateExpiry = &t.DateExpiry
+	}
+	reply, err := u.client.Update(ctx, requestID, bangoID, change)
 	return answer(FromReply, reply, err)
 }
 
@@ -39,6 +67,8 @@ func (u upstream) Act(ctx context.Context, requestID string, kind RequestKind, b
 		reply, err = u.client.Resume(ctx, requestID, bangoID)
 	case KindCancel:
 		reply, err = u.client.Cancel(ctx, requestID, bangoID, why)
+	case KindUndo:
+		reply, err = u.client.UndoCancel(ctx, requestID, bangoID)
 	case KindRevoke:
 		reply, err = u.client.Revoke(ctx, requestID, bangoID, why)
 	default:
@@ -47,21 +77,22 @@ func (u upstream) Act(ctx context.Context, requestID string, kind RequestKind, b
 	return answer(FromReply, reply, err)
 }
 
-func (u upstream) Refresh(ctx context.Context, requestID, bangoID string, o Order) Answer {
-	return u.Create(ctx, requestID, o)
-}
-
-func (u upstream) Update(ctx context.Context, requestID, bangoID string, t Terms, notificationURL string) Answer {
-	return Answer{Verdict: VerdictMismatch}
-}
-
 func (u upstream) Echo(ctx context.Context) Answer {
 	reply, err := u.client.Echo(ctx, newID())
 	return answer(FromReply, reply, err)
 }
 
 func (u upstream) Eligible(ctx context.Context, customerIdentifier string) ([]string, Answer) {
-	return nil, Answer{Verdict: VerdictNotSent}
+	reply, err := u.client.EligibleProducts(ctx, customerIdentifier)
+	a := answer(FromReply, reply, err)
+	if err != nil {
+		return nil, a
+	}
+	keys := make([]string, len(reply.Products))
+	for i, p := range reply.Products {
+		keys[i] = p.Identifier
+	}
+	return keys, a
 }
 
 func (u upstream) Read(ctx context.Context, bangoID string) Answer {
@@ -107,13 +138,16 @@ func answer(source Source, reply *bango.Reply, err error) Answer {
 	switch {
 	case err == nil:
 		return Answer{Verdict: verdicts[reply.Outcome], Fact: fact(source, reply.Record), Action: reply.Parameters.Action,
-			ActionURL: reply.Parameters.URL, Message: storable(reply.ResponseMessage), Evidence: evidence(reply.Exchange, nil)}
+			ActionURL: reply.Parameters.URL, ActionExpires: reply.Parameters.URLExpiry.Time, Message: storable(reply.ResponseMessage), Evidence: evidence(reply.Exchange, nil)}
 	case errors.As(err, &failed):
 		verdict := verdicts[failed.Outcome]
-		if bango.MaximumReached(err) {
+		switch {
+		case bango.MaximumReached(err):
 			verdict = VerdictTaken
+		case bango.Impossible(err):
+			verdict = VerdictRefused // the same again would be the same again
 		}
-		return Answer{Verdict: verdict, NotAvailable: failed.ResponseCode == "NOT_AVAILABLE", Message: storable(sentence(failed)), RetryAfter: failed.RetryAfter,
+		return Answer{Verdict: verdict, Untrusted: bango.Untrusted(err), NotAvailable: failed.ResponseCode == "NOT_AVAILABLE", Message: storable(sentence(failed)), RetryAfter: failed.RetryAfter,
 			Evidence: evidence(failed.Exchange, failed)}
 	}
 	return Answer{Message: storable(err.Error())}
@@ -171,7 +205,8 @@ func readNotification(body []byte) (Hint, error) {
 	if err != nil {
 		return Hint{}, err
 	}
-	return Hint{Fact: fact(FromNotification, n.Record), Reason: storable(n.Reason), ActionURL: n.Parameters.URL}, nil
+	return Hint{Fact: fact(FromNotification, n.Record), Reason: storable(n.Reason), ActionURL: n.Parameters.URL,
+		ActionExpires: n.Parameters.URLExpiry.Time}, nil
 }
 
 // storable returns s without what a database's text cannot hold: NUL and broken UTF-8. What comes from outside may have either.

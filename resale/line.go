@@ -82,7 +82,7 @@ func (l Line) after(a Answer, began, now time.Time) Line {
 		return closed(LineDown, max(probeDown, a.RetryAfter))
 	case VerdictUnknown, VerdictNotSent:
 		l.Failures++
-		if l.State == LineDown || l.Failures >= maxFailures {
+		if l.State == LineDown || l.Failures >= maxFailures || a.Untrusted {
 			return closed(LineDown, max(probeDown, a.RetryAfter))
 		}
 		return l

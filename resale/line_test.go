@@ -53,6 +53,15 @@ func TestWhatMovesTheLine(t *testing.T) {
 	}
 }
 
+// Whoever cannot prove to be Bango is told of at once.
+func TestAWrongCertificateClosesTheLine(t *testing.T) {
+	a := notSent
+	a.Untrusted = true
+	if got := (resale.Line{State: resale.LineOpen}).After(a, noon, noon); got.State != resale.LineDown || got.Message != a.Message {
+		t.Errorf("%+v", got)
+	}
+}
+
 // An answer that was on the way when the line closed tells nothing new.
 func TestAnOldAnswerDoesNotMoveTheLine(t *testing.T) {
 	closed := resale.Line{State: resale.LineOpen}.After(throttled, noon, noon.Add(time.Second))
