@@ -45,8 +45,8 @@ type Config struct {
 	SigningKey *rsa.PrivateKey
 
 	// MagicNumbers are, by operation, the X-Magic-Number that makes generation 2's sandbox answer in a certain way. They go nowhere but
-	// there and to this machine. The operations are
-	// echo, create, read, report, update, suspend, resume, undo, cancel, revoke, products and activation. src: developer.bango.info/mock-response-headers
+	// there and to this machine. The operations are echo, create, read, report, update, suspend, resume, undo, cancel, revoke, products
+	// and activation. src: developer.bango.info/mock-response-headers
 	MagicNumbers map[string]string
 }
 
@@ -103,7 +103,8 @@ func New(c Config) (*Client, error) {
 		case c.BaseURL != Generation2Sandbox && !strings.HasPrefix(c.BaseURL, Generation2Sandbox+"/") && !loopback(u.Hostname()):
 			return nil, errors.New("bango: magic numbers are for the sandbox of generation 2 alone")
 		case !slices.Contains(operations, name):
-			return nil, fmt.Errorf("bango: %.40q is no operation that a magic number can be for; they are %s", name, strings.Join(operations, ", "))
+			return nil, fmt.Errorf("bango: %.40q is no operation that a magic number can be for; they are %s", name,
+				strings.Join(operations, ", "))
 		case !printable(value):
 			return nil, fmt.Errorf("bango: the magic number of %s is not printable ASCII without spaces", name)
 		}

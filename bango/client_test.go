@@ -57,6 +57,12 @@ var changes = map[string]func(c *bango.Client, requestID, entitlementID string) 
 	"revoke": func(c *bango.Client, requestID, id string) (*bango.Reply, error) {
 		return c.Revoke(context.Background(), requestID, id, bango.Reason{Category: "REVOKED", Code: "OTHER"})
 	},
+	"update": func(c *bango.Client, requestID, id string) (*bango.Reply, error) {
+		return c.Update(context.Background(), requestID, id, bango.Update{ProductKey: "BangoMusicPremium"})
+	},
+	"undo of a cancel": func(c *bango.Client, requestID, id string) (*bango.Reply, error) {
+		return c.UndoCancel(context.Background(), requestID, id)
+	},
 }
 
 // newClient returns a client of the server at base. The configuration given is completed.
@@ -171,6 +177,12 @@ func TestConfig(t *testing.T) {
 		"user name and password":              {Password: password},
 		"colon":                               {Username: "a:b", Password: password},
 		"timeout is negative":                 {Username: username, Password: password, Timeout: -1},
+		"no generation 3":                     {Username: username, Password: password, Wire: bango.Wire{Generation: 3}},
+		"no generation -1":                    {Username: username, Password: password, Wire: bango.Wire{Generation: -1}},
+		`readPath: "/all" is not a path`:      {Username: username, Password: password, Wire: bango.Wire{ReadPath: "/all"}},
+		`http.NEW: there is no such`: {Username: username, Password: password,
+			Wire: bango.Wire{HTTP: map[string]bango.Statuses{"NEW": {From: 200, To: 200}}}},
+		"the sandbox of generation 2 alone": {Username: username, Password: password, MagicNumbers: map[string]string{"create": "X"}},
 	} {
 		c.BaseURL = bango.DefaultBaseURL
 		if _, err := bango.New(c); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), password) {
@@ -184,7 +196,12 @@ func TestRequests(t *testing.T) {
 	offer := "Trial"
 	withOffer := order
 	withOffer.OfferKey = &offer
-	status := "ACTIVE"
+	everything := withOffer
+	everything.EntitlementID, everything.DisplayName = "own-1", "Music"
+	everything.DateExpiry = time.Date(2031, 7, 6, 17, 30, 22, 9e8, time.FixedZone("", 2*60*60))
+	everything.ExtensionData = json.RawMessage("{\n\t\"Param1\": \"a\\tb\"\r\n}")
+	everything.ExtraInformation = json.RawMessage(`{"clientDevice":{"type":"STB"}}`)
+	noOffer, noDate, status := "", time.Time{}, "ACTIVE"
 	ctx := context.Background()
 	for name, c := range map[string]struct {
 		call                       func(*bango.Client)
@@ -197,6 +214,25 @@ func TestRequests(t *testing.T) {
 		"create with an offer": {call: func(c *bango.Client) { c.Create(ctx, "request-2", withOffer) }, method: "POST", path: "/v1/entitlement",
 			body: `{"customerIdentifier":"cust-001","merchantAccountKey":"BANGO","productKey":"BangoMusic","offerKey":"Trial",` +
 				`"notificationUrl":"https://reseller.example/bango/n?ref=ord-77"}`, header: "request-2"},
+		"create with everything": {call: func(c *bango.Client) { c.Create(ctx, "request-8", everything) }, method: "POST", path: "/v1/entitlement",
+			body: `{"customerIdentifier":"cust-001","merchantAccountKey":"BANGO","productKey":"BangoMusic","offerKey":"Trial",` +
+				`"notificationUrl":"https://reseller.example/bango/n?ref=ord-77","entitlementId":"own-1","entitlementDisplayName":"Music",` +
+				`"extensionData":{"Param1":"a\tb"},"extraInformation":{"clientDevice":{"type":"STB"}},"dateExpiry":"2031-07-06T15:30:22Z"}`,
+			header: "request-8"},
+		"update of one": {call: func(c *bango.Client) { c.Update(ctx, "request-9", "e/1", bango.Update{ProductKey: "Other"}) }, method: "PATCH",
+			path: "/v1/entitlement", body: `{"entitlementId":"e/1","productKey":"Other"}`, header: "request-9"},
+		"update of everything": {call: func(c *bango.Client) {
+			c.Update(ctx, "request-10", "e/1", bango.Update{ProductKey: "Other", OfferKey: &offer, DateExpiry: &everything.DateExpiry,
+				NotificationURL: "https://reseller.example/n", CustomerIdentifier: "cust-002", DisplayName: "Music",
+				ExtensionData: everything.ExtensionData})
+		}, method: "PATCH", path: "/v1/entitlement", body: `{"entitlementId":"e/1","productKey":"Other","notificationUrl":"https://reseller.example/n",` +
+			`"customerIdentifier":"cust-002","entitlementDisplayName":"Music","offerKey":"Trial","dateExpiry":"2031-07-06T15:30:22Z",` +
+			`"extensionData":{"Param1":"a\tb"}}`, header: "request-10"},
+		"update that takes away": {call: func(c *bango.Client) {
+			c.Update(ctx, "request-11", "e/1", bango.Update{OfferKey: &noOffer, DateExpiry: &noDate})
+		}, method: "PATCH", path: "/v1/entitlement", body: `{"entitlementId":"e/1","offerKey":null,"dateExpiry":null}`, header: "request-11"},
+		"undo of a cancel": {call: func(c *bango.Client) { c.UndoCancel(ctx, "request-12", "e/1") }, method: "PATCH", path: "/v1/entitlement",
+			body: `{"entitlementId":"e/1","entitlementBenefits":"NORMAL"}`, header: "request-12"},
 		"read": {call: func(c *bango.Client) { c.Read(ctx, "e/1") }, method: "GET", path: "/v1/entitlement/e%2F1"},
 		"suspend": {call: func(c *bango.Client) { c.Suspend(ctx, "request-3", "e/1") }, method: "PATCH", path: "/v1/entitlement",
 			body: `{"entitlementId":"e/1","entitlementBenefits":"SUSPENDED"}`, header: "request-3"},
@@ -306,9 +342,27 @@ func TestArguments(t *testing.T) {
 			t.Errorf("%s of nothing: %s", name, o)
 		}
 	}
-	reply, err := client.Read(t.Context(), "")
-	if o, _, _ := judged(t, reply, err); o != bango.OutcomeNotSent {
-		t.Errorf("read of nothing: %s", o)
+	with := order
+	with.ExtensionData = json.RawMessage(`"a string"`)
+	ctx := t.Context()
+	for want, call := range map[string]func() (*bango.Reply, error){
+		"a read needs":      func() (*bango.Reply, error) { return client.Read(ctx, "") },
+		"something to":      func() (*bango.Reply, error) { return client.Update(ctx, "request-1", "e1", bango.Update{}) },
+		"not a JSON object": func() (*bango.Reply, error) { return client.Create(ctx, "request-1", with) },
+		"twice": func() (*bango.Reply, error) {
+			return client.Update(ctx, "request-1", "e1", bango.Update{ExtensionData: json.RawMessage(`{"a":1,"a":2}`)})
+		},
+		"no path of the eligible products is set": func() (*bango.Reply, error) { return client.EligibleProducts(ctx, "cust-001") },
+		"no path of the activation info is set":   func() (*bango.Reply, error) { return client.Activation(ctx, "e1") },
+	} {
+		reply, err := call()
+		if o, _, failed := judged(t, reply, err); o != bango.OutcomeNotSent || !strings.Contains(failed.Error(), want) || !bango.Impossible(err) {
+			t.Errorf("%s: %s, %v", want, o, failed)
+		}
+	}
+	// A connection that does not come about is another matter: the same may be asked again.
+	if _, err := newClient(t, "http://"+listenAndClose(t), bango.Config{}).Create(ctx, "request-1", order); bango.Impossible(err) {
+		t.Errorf("nobody was there: it is said that it cannot be: %v", err)
 	}
 }
 

@@ -105,3 +105,33 @@ func ExampleParseNotification() {
 	fmt.Println(n.EntitlementID, n.Status, n.Reason)
 	// Output: e1 ACTIVE ACTIVATION_SUCCESS
 }
+
+// Move an entitlement to another product; what is not set stays as it is.
+func ExampleClient_Update() {
+	server := standIn(200, `{"responseCode":"OK","responseMessage":"Success","entitlementId":"e1","status":"ACTIVE",
+		"customerIdentifier":"cust-001","merchantAccountKey":"BANGO","productKey":"BangoMusicPremium"}`)
+	defer server.Close()
+
+	client, _ := bango.New(bango.Config{BaseURL: server.URL + "/v1", Username: "MyOrganization", Password: "elephant-notepad-dancer"})
+	reply, err := client.Update(context.Background(), "018f3b1e-request-3", "e1", bango.Update{ProductKey: "BangoMusicPremium"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(reply.Outcome, reply.Record.Status, reply.Record.ProductKey)
+	fmt.Println(reply.Exchange.Sent)
+	// Output:
+	// done ACTIVE BangoMusicPremium
+	// {"entitlementId":"e1","productKey":"BangoMusicPremium"}
+}
+
+// What Bango told at onboarding takes the place of what is inferred, without a new build.
+func ExampleParseWire() {
+	wire, err := bango.ParseWire(bango.DefaultWire(), "updatePath=/entitlement/{id}, suspended=ON_HOLD, http.NOT_AVAILABLE=202")
+	fmt.Println(wire.UpdatePath, wire.Suspended, wire.HTTP["NOT_AVAILABLE"], err)
+	_, err = bango.ParseWire(bango.DefaultWire(), "updateMethod=GET")
+	fmt.Println(err)
+	// Output:
+	// /entitlement/{id} ON_HOLD 202 <nil>
+	// updateMethod: "GET" is not POST, PUT or PATCH
+}

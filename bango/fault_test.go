@@ -143,6 +143,9 @@ func TestNotSent(t *testing.T) {
 			if got != bango.OutcomeNotSent || !strings.Contains(failed.Text(), c.text) || failed.Err == nil || failed.Exchange.Status != 0 {
 				t.Errorf("%s: %v", got, failed)
 			}
+			if bango.Untrusted(fmt.Errorf("wrapped: %w", err)) != strings.Contains(name, "certificate") || bango.Impossible(err) {
+				t.Errorf("it is told as another kind of error: %v", failed)
+			}
 		})
 	}
 }

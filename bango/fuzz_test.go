@@ -3,6 +3,7 @@ package bango_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -84,6 +85,33 @@ func FuzzParseNotification(f *testing.F) {
 		}
 		if !saysTheSame(body, "entitlementId", n.EntitlementID) || !saysTheSame(body, "status", n.Status) {
 			t.Errorf("another reader would read another thing in %q", body)
+		}
+	})
+}
+
+// FuzzParseWire sets anything: what is accepted makes a client, what is refused sets nothing.
+func FuzzParseWire(f *testing.F) {
+	for _, list := range []string{"", "updatePath=/v1/e/{id},updateMethod=PUT", "http.NOT_FOUND=404\nhttp.NOT_AVAILABLE=200-599",
+		`signature="{created}\n{body}", suspendPath=none`, "a=b", "updatePath", `readPath="/{id}`, "suspended=A,suspended=B", "=,=\n", "undoProperty=none"} {
+		f.Add(list)
+	}
+	f.Fuzz(func(t *testing.T, list string) {
+		for _, base := range []bango.Wire{bango.DefaultWire(), bango.Generation2Wire()} {
+			before := fmt.Sprint(base)
+			w, err := bango.ParseWire(base, list)
+			if fmt.Sprint(base) != before {
+				t.Errorf("%q changes its base", list)
+			}
+			if err != nil {
+				if fmt.Sprint(w) != before {
+					t.Errorf("%q is refused with %v and sets something", list, err)
+				}
+				continue
+			}
+			c := bango.Config{BaseURL: bango.DefaultBaseURL, Username: "a", Password: "b", Wire: w}
+			if _, err := bango.New(c); err != nil {
+				t.Errorf("%q is accepted, and no client is made of it: %v", list, err)
+			}
 		}
 	})
 }

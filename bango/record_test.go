@@ -3,6 +3,10 @@ package bango_test
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +19,9 @@ func TestRecord(t *testing.T) {
 		"dateCreated":"2021-03-01T09:00:00Z","dateActivated":"2021-03-02T09:00:00.690Z","dateEnded":"2031-03-03T09:00:00+01:00",
 		"dateSuspended":"2021-03-04T09:00:00","dateResumed":"2021-03-05 09:00:00","dateLastUpdated":"2021-03-06T09:00:00.1234567",
 		"dateExpiry":"2021-03-07","customerIdentifier":"cust-001","merchantAccountKey":"BANGO","productKey":"BangoMusic",
-		"offerKey":"","activationCode":"A-1","entitlementDisplayName":"Bango Music","extensionData":"{\"Param1\":\"123\"}"}`
+		"offerKey":"","activationCode":"A-1","entitlementDisplayName":"Bango Music","extensionData":"{\"Param1\":\"123\"}",
+		"externalEntitlementId":"x1","merchantEntitlementId":"m1","sharedCustomerId":"s1","merchantExtensionData":{"a":1},
+		"merchantBangoExtensionData":[2],"financeData":{"b":"c"}}`
 	reply, err := answers(t, 200, full).Read(t.Context(), "e1")
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +39,9 @@ func TestRecord(t *testing.T) {
 		DateSuspended: at(4, 0), DateResumed: at(5, 0), DateLastUpdated: at(6, 123456700),
 		DateExpiry:         bango.Time{Time: time.Date(2021, 3, 7, 0, 0, 0, 0, time.UTC)},
 		CustomerIdentifier: "cust-001", MerchantAccountKey: "BANGO", ProductKey: "BangoMusic", ActivationCode: "A-1",
-		EntitlementDisplayName: "Bango Music"}
+		EntitlementDisplayName: "Bango Music", ExternalEntitlementID: "x1", MerchantEntitlementID: "m1", SharedCustomerID: "s1",
+		MerchantExtensionData: json.RawMessage(`{"a":1}`), MerchantBangoExtensionData: json.RawMessage(`[2]`),
+		FinanceData: json.RawMessage(`{"b":"c"}`)}
 	if a, b := asJSON(got), asJSON(want); a != b {
 		t.Errorf("got  %s\nwant %s", a, b)
 	}
@@ -89,6 +97,64 @@ func TestParameters(t *testing.T) {
 		var got bango.Parameters
 		if err := json.Unmarshal([]byte(raw), &got); err != nil || got.Action != want[0] || got.URL != want[1] || string(got.Raw) != raw {
 			t.Errorf("%.80s: %q %q %.80s, %v", raw, got.Action, got.URL, got.Raw, err)
+		}
+	}
+}
+
+func TestURLExpiry(t *testing.T) {
+	for raw, want := range map[string]time.Time{
+		`{"action":"NAVIGATE_TO_URL","url":"https://m.example","urlExpiry":"2025-08-15T09:32:51.690Z"}`: time.Date(2025, 8, 15, 9, 32, 51, 69e7, time.UTC),
+		`"{\"url\":\"https://m.example\",\"urlExpiry\":\"2025-08-15T09:32:51Z\"}"`:                      time.Date(2025, 8, 15, 9, 32, 51, 0, time.UTC),
+		`{"url":"https://m.example","urlExpiry":null}`:                                                  {},
+		`{"url":"https://m.example","urlExpiry":"soon"}`:                                                {},
+	} {
+		var got bango.Parameters
+		if err := json.Unmarshal([]byte(raw), &got); err != nil || !got.URLExpiry.Equal(want) || got.URL != "https://m.example" {
+			t.Errorf("%s: %s, %q, %v", raw, got.URLExpiry, got.URL, err)
+		}
+	}
+}
+
+func TestEligibleProducts(t *testing.T) {
+	const one = `{"productIdentifier":"P1","productRank":1.5,"productStatus":"ELIGIBLE","productName":"Music","productDescription":"Songs",` +
+		`"productLogoURL":"https://m.example/l","productTermsURL":"https://m.example/t","productPrice":"5"}`
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   bango.Outcome
+		first  bango.EligibleProduct
+	}{
+		"one": {200, `{"responseCode":"OK","eligibleProducts":[` + one + `]}`, bango.OutcomeDone, bango.EligibleProduct{Identifier: "P1", Rank: 1.5,
+			Status: "ELIGIBLE", Name: "Music", Description: "Songs", LogoURL: "https://m.example/l", TermsURL: "https://m.example/t",
+			Raw: json.RawMessage(one)}},
+		"odd types": {200, `{"responseCode":"OK","eligibleProducts":[{"productIdentifier":"P1","productRank":"first"}]}`, bango.OutcomeDone,
+			bango.EligibleProduct{Identifier: "P1", Raw: json.RawMessage(`{"productIdentifier":"P1","productRank":"first"}`)}},
+		"none":       {200, `{"responseCode":"OK","eligibleProducts":[]}`, bango.OutcomeDone, bango.EligibleProduct{}},
+		"no list":    {200, `{"responseCode":"OK"}`, bango.OutcomeUnknown, bango.EligibleProduct{}},
+		"strings":    {200, `{"responseCode":"OK","eligibleProducts":["P1"]}`, bango.OutcomeUnknown, bango.EligibleProduct{}},
+		"without id": {200, `{"responseCode":"OK","eligibleProducts":[{"productName":"Music"}]}`, bango.OutcomeUnknown, bango.EligibleProduct{}},
+		"not found":  {404, `{"responseCode":"NOT_FOUND"}`, bango.OutcomeNotFound, bango.EligibleProduct{}},
+	} {
+		var asked string
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = r.Method + " " + r.URL.Path + " " + r.Header.Get("X-CustomerIdentifier")
+			w.WriteHeader(c.status)
+			io.WriteString(w, c.body)
+		}))
+		defer server.Close()
+		client := newClient(t, server.URL, bango.Config{Wire: bango.Wire{ProductsPath: "/reseller-7/products"}})
+		reply, err := client.EligibleProducts(t.Context(), "cust 001")
+		got, reply, failed := judged(t, reply, err)
+		if got != c.want || asked != "GET /v1/reseller-7/products cust 001" {
+			t.Errorf("%s: %s, want %s, by %s (%v)", name, got, c.want, asked, failed)
+		}
+		if reply != nil && c.first.Identifier != "" && !reflect.DeepEqual(reply.Products, []bango.EligibleProduct{c.first}) {
+			t.Errorf("%s: %+v", name, reply.Products)
+		}
+		for _, customer := range []string{"", " cust", "cüst", "a\r\nX-Other: b"} {
+			if _, err := client.EligibleProducts(t.Context(), customer); !bango.Impossible(err) {
+				t.Errorf("customer %q: %v", customer, err)
+			}
 		}
 	}
 }

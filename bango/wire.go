@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,8 +81,10 @@ type setting struct {
 // settings are all names but those of HTTP, which codes has. Of generation 2 the operations are known by name alone (src:
 // developer.bango.info/help, api-change-log): its methods and paths are those of generation 1, or after their form.
 var settings = []setting{
-	{"echoMethod", func(w *Wire) *string { return &w.EchoMethod }, reads, both("GET"), [2]Mark{Inferred, NotFound}, "resale/testing", "method of an echo"},
-	{"echoPath", func(w *Wire) *string { return &w.EchoPath }, idPath, both("/echo/{id}"), [2]Mark{Documented, NotFound}, "resale/testing", "path of an echo"},
+	{"echoMethod", func(w *Wire) *string { return &w.EchoMethod }, reads, both("GET"), [2]Mark{Inferred, NotFound}, "resale/testing",
+		"method of an echo"},
+	{"echoPath", func(w *Wire) *string { return &w.EchoPath }, idPath, both("/echo/{id}"), [2]Mark{Documented, NotFound}, "resale/testing",
+		"path of an echo"},
 	{"createMethod", func(w *Wire) *string { return &w.CreateMethod }, writes, both("POST"), [2]Mark{Documented, NotFound},
 		"resale/api-ref/entitlement/post", "method of a create"},
 	{"createPath", func(w *Wire) *string { return &w.CreatePath }, plainPath, both("/entitlement"), [2]Mark{Documented, NotFound},
@@ -98,12 +101,12 @@ var settings = []setting{
 		"resale/entitlements/update says only that the id is in the body, not in the path", "path of an update"},
 	{"suspendMethod", func(w *Wire) *string { return &w.SuspendMethod }, writes, both("POST"), both(NotFound),
 		"after resale/api-ref/entitlement/reactivate/post", "method of a suspend that has a path of its own"},
-	{"suspendPath", func(w *Wire) *string { return &w.SuspendPath }, noPath, [2]string{"", "/entitlement/suspend/{id}"}, [2]Mark{Documented, NotFound},
-		"resale/entitlements/update; generation 2 after resale/api-ref/entitlement/reactivate/post", "path of a suspend; none: by an update"},
+	{"suspendPath", func(w *Wire) *string { return &w.SuspendPath }, noPath, [2]string{"", "/entitlement/suspend/{id}"},
+		[2]Mark{Documented, NotFound}, "resale/entitlements/update; generation 2 after resale/api-ref/entitlement/reactivate/post", "path of a suspend; none: by an update"},
 	{"resumeMethod", func(w *Wire) *string { return &w.ResumeMethod }, writes, both("POST"), both(NotFound),
 		"after resale/api-ref/entitlement/reactivate/post", "method of a resume that has a path of its own"},
-	{"resumePath", func(w *Wire) *string { return &w.ResumePath }, noPath, [2]string{"", "/entitlement/resume/{id}"}, [2]Mark{Documented, NotFound},
-		"resale/entitlements/resume; generation 2 after resale/api-ref/entitlement/reactivate/post", "path of a resume; none: by an update"},
+	{"resumePath", func(w *Wire) *string { return &w.ResumePath }, noPath, [2]string{"", "/entitlement/resume/{id}"},
+		[2]Mark{Documented, NotFound}, "resale/entitlements/resume; generation 2 after resale/api-ref/entitlement/reactivate/post", "path of a resume; none: by an update"},
 	{"cancelMethod", func(w *Wire) *string { return &w.CancelMethod }, writes, both("POST"), [2]Mark{Documented, NotFound},
 		"resale/entitlements/cancel", "method of a cancel"},
 	{"cancelPath", func(w *Wire) *string { return &w.CancelPath }, anyPath, both("/entitlement/cancel/{id}"), [2]Mark{Inferred, NotFound},
@@ -114,8 +117,9 @@ var settings = []setting{
 		"after resale/api-ref/entitlement/reactivate/post", "path of a revoke"},
 	{"productsMethod", func(w *Wire) *string { return &w.ProductsMethod }, reads, both("GET"), [2]Mark{Documented, NotFound},
 		"resale/product-api-ref/get", "method of the eligible products"},
-	{"productsPath", func(w *Wire) *string { return &w.ProductsPath }, noPlainPath, both(""), both(NotFound), "resale/product-api-ref/get says only that it " +
-		"holds the reseller's identifier", "path of the eligible products, with the reseller's identifier in it; none: not available"},
+	{"productsPath", func(w *Wire) *string { return &w.ProductsPath }, noPlainPath, both(""), both(NotFound),
+		"resale/product-api-ref/get says only that it holds the reseller's identifier",
+		"path of the eligible products, with the reseller's identifier in it; none: not available"},
 	{"activationMethod", func(w *Wire) *string { return &w.ActivationMethod }, reads, both("GET"), both(NotFound), "a guess",
 		"method of the activation info"},
 	{"activationPath", func(w *Wire) *string { return &w.ActivationPath }, noIDPath, [2]string{"", "/entitlement/activationInfo/{id}"},
@@ -130,7 +134,7 @@ var settings = []setting{
 		"what an update sets to undo a cancel; none: not available"},
 	{"undoValue", func(w *Wire) *string { return &w.UndoValue }, word, both("NORMAL"), both(NotFound),
 		"resale/entitlements/update; of status it is ACTIVE", "what it is set to"},
-	{"accepted", func(w *Wire) *string { return &w.Accepted }, word, both("OK"), [2]Mark{Inferred, Inferred},
+	{"accepted", func(w *Wire) *string { return &w.Accepted }, queuedCode, both("OK"), [2]Mark{Inferred, Inferred},
 		"resale/entitlements/resume has the status alone", "responseCode that means, with HTTP 202, that the merchant has queued the change"},
 	{"signature", func(w *Wire) *string { return &w.Signature }, template, both("{created}{body}"), both(NotFound),
 		"platform/connectivity/signing-http-messages says only that the header Created and the body are in it",
@@ -396,8 +400,14 @@ var (
 			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 		})
 	}}
-	template = kind{expected: "a text with {created} and {body}, each once", fits: func(s string) bool {
-		return strings.Count(s, "{created}") == 1 && strings.Count(s, "{body}") == 1
+	// A refusal that is taken for an acceptance would pass for a success.
+	queuedCode = kind{expected: "OK, or a responseCode in printable ASCII that has no meaning yet", fits: func(s string) bool {
+		_, known := codeNamed(s)
+		return printable(s) && (s == "OK" || !known)
+	}}
+	template = kind{expected: "a text with {created} and {body}, each once, and no other braces", fits: func(s string) bool {
+		rest := strings.Replace(strings.Replace(s, "{created}", "", 1), "{body}", "", 1)
+		return strings.Contains(s, "{created}") && strings.Contains(s, "{body}") && !strings.ContainsAny(rest, "{}")
 	}}
 )
 
@@ -418,7 +428,8 @@ func hasID(path string) bool { return strings.Contains(path, "{id}") }
 // isPath reports whether s is a path that can follow a base URL as it is, but for {id}.
 func isPath(s string) bool {
 	plain := strings.ReplaceAll(s, "{id}", "")
-	return strings.HasPrefix(s, "/") && printable(plain) && !strings.ContainsAny(plain, `?#{}\"<>`)
+	_, err := url.Parse(plain) // that percent signs are right
+	return err == nil && strings.HasPrefix(s, "/") && printable(plain) && !strings.ContainsAny(plain, `?#{}\"<>`)
 }
 
 // printable reports whether s is printable ASCII without spaces.
