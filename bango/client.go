@@ -158,7 +158,8 @@ type operation struct {
 }
 
 // operations are what a magic number can be for.
-var operations = []string{"echo", "create", "read", "report", "update", "suspend", "resume", "undo", "cancel", "revoke", "products", "activation"}
+var operations = []string{"echo", "create", "read", "report", "update", "suspend", "resume", "undo", "cancel", "revoke",
+	"products", "activation"}
 
 // do makes one attempt.
 func (c *Client) do(ctx context.Context, op operation) (*Reply, error) {

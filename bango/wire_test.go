@@ -181,6 +181,29 @@ func TestWireOfEveryOperation(t *testing.T) {
 	}
 }
 
+// None takes a default away: a suspend is an update again, and a cancel cannot be undone.
+func TestWireOfNone(t *testing.T) {
+	var got string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = r.Method + " " + r.URL.Path + " " + string(body)
+	}))
+	defer server.Close()
+	wire, err := bango.ParseWire(bango.Generation2Wire(), "suspendPath=none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	newClient(t, server.URL, bango.Config{Wire: wire}).Suspend(t.Context(), "r", "e1")
+	if want := `PATCH /v1/entitlement {"entitlementId":"e1","entitlementBenefits":"SUSPENDED"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	got = ""
+	c := newClient(t, server.URL, bango.Config{Wire: bango.Wire{UndoProperty: bango.None}})
+	if _, err := c.UndoCancel(t.Context(), "r", "e1"); !bango.Impossible(err) || got != "" {
+		t.Errorf("undo of a cancel: %v, sent %q", err, got)
+	}
+}
+
 // The HTTP statuses that a responseCode is believed with, and the code of what is queued, can be set.
 func TestWireOfOutcomes(t *testing.T) {
 	for name, c := range map[string]struct {
