@@ -15,6 +15,7 @@ import (
 var mayImport = map[string][]string{
 	".":             {"bango", "bango/sandbox", "db", "handlers", "resale", "views", "static"},
 	"bango":         {},
+	"bango/reports": {},
 	"bango/sandbox": {},
 	"resale":        {"bango"},
 	"db":            {"resale", "db/queries"},
