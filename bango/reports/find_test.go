@@ -28,7 +28,7 @@ func tree() map[string]string {
 	files := map[string]string{}
 	for _, name := range []string{
 		"EntitlementReports/BANGO/Daily/ER_V1_D_20200812.csv", "EntitlementReports/BANGO/Daily/AR_V1_D_20200811.csv",
-		"EntitlementReports/BANGO/Weekly/AR_V1_W_20200803.csv", "EntitlementReports/BANGO/Monthly/CR_V1_M_202009.csv",
+		"EntitlementReports/BANGO/Weekly/AR_V1_W_20200803.csv", "EntitlementReports/BANGO/Monthly/CR_V1_M_202008.csv",
 		"EntitlementReports/BANGO/Daily/SR_V1_D_20200812.csv", "EntitlementReports/BANGO/Daily/readme.txt",
 		"EntitlementReports/BANGO_US/Daily/AR_V1_D_20200810.csv", "archive/old.csv",
 	} {
@@ -62,10 +62,11 @@ func found(t *testing.T, location, root string, s3 reports.S3) (names []string) 
 	return names
 }
 
-// lookups are what Find must list of tree, on disk and in a bucket alike.
+// lookups are what Find must list of tree, on disk and in a bucket alike, by the end of the period: a month begins before and ends after
+// its days.
 var lookups = map[string][]string{
 	"EntitlementReports/BANGO": {"EntitlementReports/BANGO/Weekly/AR_V1_W_20200803.csv", "EntitlementReports/BANGO/Daily/AR_V1_D_20200811.csv",
-		"EntitlementReports/BANGO/Daily/ER_V1_D_20200812.csv", "EntitlementReports/BANGO/Monthly/CR_V1_M_202009.csv"},
+		"EntitlementReports/BANGO/Daily/ER_V1_D_20200812.csv", "EntitlementReports/BANGO/Monthly/CR_V1_M_202008.csv"},
 	"EntitlementReports/BANGO/Daily/": {"EntitlementReports/BANGO/Daily/AR_V1_D_20200811.csv",
 		"EntitlementReports/BANGO/Daily/ER_V1_D_20200812.csv"},
 	"EntitlementReports/BANGO/Daily/AR_V1_D_20200811.csv": {"EntitlementReports/BANGO/Daily/AR_V1_D_20200811.csv"},
@@ -73,7 +74,7 @@ var lookups = map[string][]string{
 	"archive/old.csv": {"archive/old.csv"},
 	"": {"EntitlementReports/BANGO/Weekly/AR_V1_W_20200803.csv", "EntitlementReports/BANGO_US/Daily/AR_V1_D_20200810.csv",
 		"EntitlementReports/BANGO/Daily/AR_V1_D_20200811.csv", "EntitlementReports/BANGO/Daily/ER_V1_D_20200812.csv",
-		"EntitlementReports/BANGO/Monthly/CR_V1_M_202009.csv"},
+		"EntitlementReports/BANGO/Monthly/CR_V1_M_202008.csv"},
 }
 
 func TestReportsAreFoundOnDisk(t *testing.T) {

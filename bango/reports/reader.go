@@ -205,6 +205,10 @@ func (r *Reader) Next() (Row, error) {
 			err = &RowError{Line: r.row.Line, Err: wrong}
 		}
 	}
+	known := func(word string) bool { return strings.EqualFold(word, r.row.Status) }
+	if i := slices.IndexFunc(statuses, known); i >= 0 {
+		r.row.Status = statuses[i]
+	}
 	return r.row, err
 }
 
@@ -229,9 +233,6 @@ func (c *cell) read(value string, row *Row) error {
 		return nil
 	}
 	*c.text(row) = value
-	if at := slices.IndexFunc(statuses, func(known string) bool { return strings.EqualFold(known, value) }); c.v2 == "Status" && at >= 0 {
-		row.Status = statuses[at]
-	}
 	return nil
 }
 
