@@ -28,8 +28,9 @@ func TestANameSaysKindPeriodAndMerchant(t *testing.T) {
 			t.Errorf("%s: %s%v", path, diff, err)
 		}
 	}
-	for _, path := range []string{"", "AR_V1_W_20200810.csv/", "SR_V1_W_20200810.csv", "AR_V2_W_20200810.csv", "AR_V1_Y_2020.csv", "AR_V1_D_202008.csv",
-		"AR_V1_M_20200810.csv", "AR_V1_D_20200230.csv", "AR_V1_M_202013.csv", "AR_V1_D_2020081.csv", "AR_V1_D_20200810.csv.gz", "xAR_V1_D_20200810.csv"} {
+	for _, path := range []string{"", "AR_V1_W_20200810.csv/", "SR_V1_W_20200810.csv", "AR_V2_W_20200810.csv", "AR_V1_Y_2020.csv",
+		"AR_V1_D_202008.csv", "AR_V1_M_20200810.csv", "AR_V1_D_20200230.csv", "AR_V1_M_202013.csv", "AR_V1_D_2020081.csv", "AR_V1_D_20200810.csv.gz",
+		"xAR_V1_D_20200810.csv"} {
 		if got, err := reports.ParseName(path); err == nil || got != (reports.Name{}) {
 			t.Errorf("%s is taken for %+v", path, got)
 		}

@@ -17,7 +17,7 @@ import (
 
 // MaxRow is the longest row that is read, in bytes of UTF-8. Bango publishes no bound; the columns are short but for ExtensionData. A
 // longer row is a quote that nobody closed, and would take the rest of the file into memory.
-const MaxRow = 1 << 20
+const MaxRow = 256 << 10
 
 // ErrRowTooLong ends a stream that has a row longer than MaxRow: where the next one begins can no longer be known.
 var ErrRowTooLong = fmt.Errorf("a row is longer than %d bytes: probably a quote was opened and never closed", MaxRow)
