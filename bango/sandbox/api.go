@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"io"
 	"mime"
@@ -27,17 +26,19 @@ func (s *Sandbox) Calls() []Call {
 	return s.calls.all()
 }
 
-// api serves what is below /v1.
-func (s *Sandbox) api() http.Handler {
+// api serves a generation of the API, below a base path. That of generation 2 and its paths are not published: they are those of
+// generation 1, and after their form.
+func (s *Sandbox) api(base string, generation int) http.Handler {
 	mux := http.NewServeMux()
-	handle := func(pattern string, operation func(*http.Request) answer) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	handle := func(method, path string, execute func(caller, *http.Request) answer) {
+		mux.HandleFunc(strings.TrimSpace(method+" "+base+path), func(w http.ResponseWriter, r *http.Request) {
 			var a answer
-			if s.authorised(r) {
+			who, refusal := s.admit(r, w.Header())
+			operation := func(r *http.Request) answer { return execute(caller{who, generation}, r) }
+			if refusal == nil {
 				a = operation(r)
 			} else {
-				a = refuse(http.StatusUnauthorized, codeUnauthorized, "The user name or the password is not valid") // src: platform/connectivity/basic-auth
-				w.Header().Set("WWW-Authenticate", `Basic realm="Bango Resale API sandbox"`)
+				a = *refusal
 			}
 			s.record(r, a.status)
 			w.Header().Set("Content-Type", "application/json; charset=utf-8")
@@ -46,32 +47,28 @@ func (s *Sandbox) api() http.Handler {
 			_, _ = w.Write(a.body) // a caller who left before the answer is known by its next request
 		})
 	}
-	handle("GET /v1/echo/{id}", s.echo)
-	handle("POST /v1/entitlement", s.once(s.create))
-	handle("PATCH /v1/entitlement", s.once(s.update))
-	handle("POST /v1/entitlement/cancel/{id}", s.once(s.ending(cancel)))
-	handle("POST /v1/entitlement/revoke/{id}", s.once(s.ending(revoke)))
-	handle("GET /v1/entitlement/{id}", s.read)
-	handle("POST /v1/entitlement/report", s.report)
-	handle("/v1/", func(r *http.Request) answer {
+	handle("GET", "/echo/{id}", s.echo)
+	handle("POST", "/entitlement", s.once(s.create))
+	handle("PATCH", "/entitlement", s.once(s.update))
+	handle("POST", "/entitlement/cancel/{id}", s.once(s.ending(cancel)))
+	handle("POST", "/entitlement/revoke/{id}", s.once(s.ending(revoke)))
+	handle("GET", "/entitlement/{id}", s.read)
+	handle("POST", "/entitlement/report", s.report)
+	handle("GET", "/products/{resellerIdentifier}", s.eligible)
+	if generation == 2 {
+		handle("POST", "/entitlement/suspend/{id}", s.once(s.suspension(suspend)))
+		handle("POST", "/entitlement/resume/{id}", s.once(s.suspension(resume)))
+		handle("GET", "/entitlement/activationInfo/{id}", s.activationInfo)
+	}
+	handle("", "/", func(_ caller, r *http.Request) answer {
 		// Not NOT_FOUND: a client may take that for an entitlement that does not exist.
 		return badRequest(messageInvalid + fmt.Sprintf("The sandbox has no operation %s %.200s", r.Method, r.URL.Path))
 	})
 	return mux
 }
 
-// authorised compares digests, which takes as long whatever is wrong.
-func (s *Sandbox) authorised(r *http.Request) bool {
-	username, password, _ := r.BasicAuth()
-	equal := func(a, b string) int {
-		x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-		return subtle.ConstantTimeCompare(x[:], y[:])
-	}
-	return equal(username, s.config.Username)&equal(password, s.config.Password) == 1
-}
-
 func (s *Sandbox) record(r *http.Request, status int) {
-	c := Call{Method: r.Method, Path: clip(r.URL.Path), RequestIdentifier: clip(requestIdentifier(r)), Status: status, At: s.config.Now()}
+	c := Call{Method: r.Method, Path: clip(r.URL.Path), RequestIdentifier: clip(requestIdentifier(r)), Status: status, At: s.Now()}
 	s.log.Debug("call", "method", c.Method, "path", c.Path, "request", c.RequestIdentifier, "status", c.Status)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,8 +98,14 @@ func readBody(r *http.Request) ([]byte, *answer) {
 }
 
 // echo answers with the id of the path. src: resale/testing
-func (s *Sandbox) echo(r *http.Request) answer {
+func (s *Sandbox) echo(_ caller, r *http.Request) answer {
 	return answer{http.StatusOK, toJSON(echoReply{envelope{codeOK, messageSuccess}, r.PathValue("id")})}
+}
+
+// requestKey is whose request identifier it is.
+type requestKey struct {
+	owner *account
+	id    string // X-RequestIdentifier
 }
 
 // remembered is the first answer to a request identifier.
@@ -112,11 +115,11 @@ type remembered struct {
 }
 
 // write is an operation that changes something: what it does with the body of a request. The caller holds the lock.
-type write func(r *http.Request, raw []byte, requestID string) answer
+type write func(c caller, r *http.Request, raw []byte, requestID string) answer
 
 // once carries out a write, once for each request identifier: what comes while the first is under way waits for it.
-func (s *Sandbox) once(execute write) func(*http.Request) answer {
-	return func(r *http.Request) answer {
+func (s *Sandbox) once(execute write) func(caller, *http.Request) answer {
+	return func(c caller, r *http.Request) answer {
 		raw, refusal := readBody(r)
 		if refusal != nil {
 			return *refusal
@@ -128,49 +131,54 @@ func (s *Sandbox) once(execute write) func(*http.Request) answer {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if id == "" {
-			return execute(r, raw, "")
+			return execute(c, r, raw, "")
 		}
-		first, known := s.requests.values[id]
+		key := requestKey{c.account, id}
+		first, known := s.requests.values[key]
 		switch {
 		case known && first.digest != digest:
 			return badRequest(messageInvalid + "X-RequestIdentifier parameter is invalid: it came before with another request")
 		case known:
 			return first.answer
 		}
-		a := execute(r, raw, id)
-		s.requests.add(id, remembered{digest, a})
+		a := execute(c, r, raw, id)
+		s.requests.add(key, remembered{digest, a})
 		return a
 	}
 }
 
 // create makes an entitlement, or a new registration URL for one that waits for its end user. The caller holds the lock.
-func (s *Sandbox) create(_ *http.Request, raw []byte, requestID string) answer {
-	c, problem := parseCreate(raw)
+func (s *Sandbox) create(c caller, r *http.Request, raw []byte, requestID string) answer {
+	request, problem := parseCreate(raw)
 	if problem != "" {
 		return badRequest(problem)
 	}
-	merchant := s.merchant(c.merchantAccountKey)
-	if merchant == nil {
+	merchant := s.merchant(request.merchantAccountKey)
+	if merchant == nil || merchant.generation() != c.generation {
 		return badRequest(messageInvalid + "merchantAccountKey parameter is invalid")
 	}
-	product := merchant.product(c.productKey)
+	product := merchant.product(request.productKey)
 	if product == nil {
 		return badRequest(messageInvalid + "productKey parameter is invalid")
 	}
-	if !product.has(c.offerKey) {
+	if !product.has(request.offerKey) {
 		return badRequest(messageInvalid + "offerKey parameter is invalid")
 	}
-	if live := s.liveOf(c.customerIdentifier, merchant.Key); live != nil {
-		if live.status != statusPending || live.request != c {
+	how, refusal := forced(c, r, merchant.Behaviour)
+	if refusal != nil {
+		return *refusal
+	}
+	if live := s.liveOf(c.account, request.customerIdentifier, merchant.Key); live != nil {
+		if live.status != statusPending || live.before != nil || live.first != request {
 			return badRequest(messageMaximum) // not ALREADY_EXISTS. src: resale/faq
 		}
 		live.addRequest(requestID)
-		return actionRequired(live, s.newRegistrationURL(live)) // src: resale/faq/create-duplicate-pending
+		return s.actionRequired(live, s.newLink(live)) // src: resale/faq/create-duplicate-pending
 	}
-	if s.byID[c.entitlementID] != nil {
+	if s.byID[request.entitlementID] != nil {
 		return refuse(http.StatusConflict, codeAlreadyExists, "An entitlement with this entitlementId already exists")
 	}
-	if merchant.Behaviour == Refuses {
+	if how == Refuses {
 		// The HTTP status of NOT_AVAILABLE is not published. A 400 is what nobody takes for a success; Bango's Payment API would say 202.
 		return refuse(http.StatusBadRequest, codeNotAvailable, merchant.Name+" does not take new customers at the moment")
 	}
@@ -178,13 +186,16 @@ func (s *Sandbox) create(_ *http.Request, raw []byte, requestID string) answer {
 		return refuse(http.StatusBadRequest, codeNotAvailable,
 			fmt.Sprintf("The sandbox holds %d entitlements and takes no more; start it anew to empty it", maxEntitlements))
 	}
-	e := s.add(c, product)
+	e := s.add(c.account, request, product)
 	e.addRequest(requestID)
-	if merchant.Behaviour == Instant {
+	switch how {
+	case Instant:
 		s.change(e, statusActive)
 		return done(e)
+	case waits:
+		return answer{http.StatusCreated, toJSON(entitlementReply{envelope{codeOK, messageSuccess}, nil, e.record()})}
 	}
-	return actionRequired(e, s.newRegistrationURL(e))
+	return s.actionRequired(e, s.newLink(e))
 }
 
 // done is the reply 200 OK. src: resale/entitlements/read
@@ -193,16 +204,25 @@ func done(e *entitlement) answer {
 }
 
 // actionRequired is the reply that sends the end user to the merchant. src: resale/entitlements/create
-func actionRequired(e *entitlement, url string) answer {
-	reply := entitlementReply{envelope{codeActionRequired, messageAction}, &parameters{actionNavigate, url}, e.record()}
+func (s *Sandbox) actionRequired(e *entitlement, l *link) answer {
+	reply := entitlementReply{envelope{codeActionRequired, messageAction}, s.navigate(l), e.record()}
 	return answer{http.StatusAccepted, toJSON(reply)}
 }
 
+// navigate says where the end user is to go. Generation 1 does not say until when. src: resale/entitlements/create; Gen 2 ?p=2171
+func (s *Sandbox) navigate(l *link) *parameters {
+	p := &parameters{Action: actionNavigate, URL: s.url(l)}
+	if s.merchant(l.entitlement.request.merchantAccountKey).generation() == 2 {
+		p.URLExpiry = wireDate(l.expires)
+	}
+	return p
+}
+
 // read answers with one record. src: resale/entitlements/read
-func (s *Sandbox) read(r *http.Request) answer {
+func (s *Sandbox) read(c caller, r *http.Request) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.byID[r.PathValue("id")]
+	e := s.find(c, r.PathValue("id"))
 	if e == nil {
 		return notFound()
 	}
@@ -214,7 +234,7 @@ func notFound() answer {
 }
 
 // report answers with all records of a customer that match. src: resale/entitlements/report
-func (s *Sandbox) report(r *http.Request) answer {
+func (s *Sandbox) report(c caller, r *http.Request) answer {
 	raw, refusal := readBody(r)
 	if refusal != nil {
 		return *refusal
@@ -226,8 +246,8 @@ func (s *Sandbox) report(r *http.Request) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	records := []record{}
-	for _, e := range s.byCustomer[filter.customerIdentifier] {
-		if (filter.productKey == "" || filter.productKey == e.request.productKey) && (filter.status == "" || filter.status == e.status) {
+	for _, e := range s.byCustomer[customer{c.account, filter.customerIdentifier}] {
+		if s.merchant(e.request.merchantAccountKey).generation() == c.generation && (filter.productKey == "" || filter.productKey == e.request.productKey) && (filter.status == "" || filter.status == e.status) {
 			records = append(records, e.record())
 		}
 	}

@@ -157,7 +157,7 @@ func TestOneLiveEntitlementForEachCustomerAndMerchant(t *testing.T) {
 	// What has ended does not: the customer comes back with a new one.
 	for _, ended := range []string{statusCancelled, statusRevoked, statusFailed} {
 		r.mu.Lock()
-		r.liveOf("c", "LUMENREEL").status = ended
+		r.liveOf(r.accounts[0], "c", "LUMENREEL").status = ended
 		r.mu.Unlock()
 		if e := r.create("c", "LUMENREEL", "LumenreelPlus"); e.ID == first.ID || e.Status != "PENDING" {
 			t.Errorf("after %s: %s is %s", ended, e.ID, e.Status)
@@ -357,7 +357,7 @@ func TestAFullSandboxSaysSo(t *testing.T) {
 	r := newRig(t)
 	r.mu.Lock()
 	for i := range maxEntitlements {
-		r.add(createRequest{customerIdentifier: fmt.Sprint(i), merchantAccountKey: "BANGO", productKey: "BangoMusic"}, &Product{Name: "Bango Music"})
+		r.add(r.accounts[0], createRequest{customerIdentifier: fmt.Sprint(i), merchantAccountKey: "BANGO", productKey: "BangoMusic"}, &Product{Name: "Bango Music"})
 	}
 	r.mu.Unlock()
 	status, answer := r.call("POST", "/v1/entitlement", r.body("c", "BANGO", "BangoMusic"))

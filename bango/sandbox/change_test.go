@@ -76,7 +76,7 @@ func TestChanges(t *testing.T) {
 		SUSPENDED     cancel     CANCELLED:TERMINATION_SUCCESS   CANCELLED:TERMINATION_SUCCESS
 		SUSPENDED     revoke     REVOKED:TERMINATION_SUCCESS     REVOKED:TERMINATION_SUCCESS
 		ACTIVE-ENDING suspend    !                               !
-		ACTIVE-ENDING resume     !                               !
+		ACTIVE-ENDING resume     ACTIVE:METADATA_UPDATE          ACTIVE:METADATA_UPDATE
 		ACTIVE-ENDING cancel     !!                              !!
 		ACTIVE-ENDING revoke     REVOKED:TERMINATION_SUCCESS     REVOKED:TERMINATION_SUCCESS
 		CANCELLED     suspend    !                               !
@@ -349,11 +349,23 @@ func TestWhatIsWrongWithAChangeIsNamed(t *testing.T) {
 		want string
 	}{
 		{[2]string{"PATCH /v1/entitlement", `{"entitlementBenefits":"NORMAL"}`}, "entitlementId parameter is required"},
-		{update(``), "entitlementBenefits parameter is required"},
+		{update(``), "The update has nothing to change"},
 		{update(`,"entitlementBenefits":"suspended"`), "entitlementBenefits parameter is invalid"},
-		{update(`,"entitlementBenefits":"NORMAL","productKey":"p"`), "An update of productKey is not imitated"},
-		{update(`,"status":"CANCELLED"`), "An update of status is not imitated"},
-		{update(`,"extensionData":{}`), "An update of extensionData is not imitated"},
+		{update(`,"entitlementBenefits":null`), "entitlementBenefits parameter is required"},
+		{update(`,"entitlementBenefits":"NORMAL","productKey":"p"`), "status and entitlementBenefits are updated alone"},
+		{update(`,"entitlementBenefits":"NORMAL","status":"ACTIVE"`), "status and entitlementBenefits are updated alone"},
+		{update(`,"status":"CANCELLED"`), "An update cannot make the status CANCELLED; cancel or revoke instead"},
+		{update(`,"status":"REVOKED"`), "An update cannot make the status REVOKED; cancel or revoke instead"},
+		{update(`,"status":"SUSPENDED"`), "status parameter is invalid"},
+		{update(`,"productKey":null`), "productKey parameter is required"},
+		{update(`,"productKey":"q"`), "productKey parameter is invalid"},
+		{update(`,"offerKey":"o"`), "offerKey parameter is invalid"},
+		{update(`,"customerIdentifier":""`), "customerIdentifier parameter is required"},
+		{update(`,"notificationUrl":null`), "notificationUrl parameter is required"},
+		{update(`,"notificationUrl":"ftp://x.example"`), "notificationUrl parameter is invalid"},
+		{update(`,"dateExpiry":"tomorrow"`), "dateExpiry parameter is invalid"},
+		{update(`,"extensionData":[]`), "extensionData parameter is invalid"},
+		{update(`,"merchantAccountKey":"LATER"`), `"merchantAccountKey" parameter is invalid`},
 		{update(`,"benefits":"NORMAL"`), `"benefits" parameter is invalid`},
 		{[2]string{"PATCH /v1/entitlement", `[]`}, "The body is not a JSON object"},
 		{end(cancel, `{}`), "cancelReasonCategory parameter is required"},
@@ -381,10 +393,10 @@ func TestWhatIsWrongWithAChangeIsNamed(t *testing.T) {
 		t.Errorf("it is %s", got.Status)
 	}
 	// Every reason of the list is taken, and so is the longest description.
-	for category, codes := range reasons {
+	for category, codes := range reasons[1] {
 		for _, code := range append(codes, "OTHER") {
 			body := fmt.Sprintf(`{"cancelReasonCategory":%q,"cancelReasonCode":%q,"cancelReasonDescription":%q}`, category, code, strings.Repeat("x", 2000))
-			if _, problem := parseEnding([]byte(body)); problem != "" {
+			if _, problem := parseEnding([]byte(body), 1); problem != "" {
 				t.Errorf("%s, %s: %s", category, code, problem)
 			}
 		}

@@ -11,20 +11,22 @@ import (
 // Entitlement is what the sandbox knows of an entitlement at one moment. Dates are UTC in whole seconds; zero for none.
 type Entitlement struct {
 	ID                 string
-	Status             string // PENDING, ACTIVE, SUSPENDED, ACTIVE-ENDING, CANCELLED or REVOKED
+	Reseller           string // user name of whose it is
+	Status             string // PENDING, ACTIVE, SUSPENDED, ACTIVE-ENDING, CANCELLED, REVOKED or FAILED
 	CustomerIdentifier string
 	MerchantKey        string
 	ProductKey         string
 	OfferKey           string   // empty for none
 	RequestIdentifiers []string // of what was carried out or queued for it, the newest 100, oldest first
 	NotificationURL    string
-	RegistrationURL    string // the newest; empty where the merchant needs none
+	RegistrationURL    string // the newest, which may have expired; empty where the merchant needs none
 	Notified           string // how the delivery of the newest notification stands, in words for people; empty for none
 	Created            time.Time
 	Activated          time.Time
 	Suspended          time.Time // the last time
 	Resumed            time.Time // the last time
 	Ended              time.Time // in the future while it is ACTIVE-ENDING
+	Expires            time.Time
 	LastUpdated        time.Time
 }
 
@@ -40,12 +42,13 @@ func (s *Sandbox) Entitlements() []Entitlement {
 }
 
 func (s *Sandbox) snapshot(e *entitlement) Entitlement {
-	out := Entitlement{ID: e.id, Status: e.status, CustomerIdentifier: e.request.customerIdentifier, MerchantKey: e.request.merchantAccountKey,
+	out := Entitlement{ID: e.id, Reseller: e.owner.Username, Status: e.status, CustomerIdentifier: e.request.customerIdentifier, MerchantKey: e.request.merchantAccountKey,
 		ProductKey: e.request.productKey, OfferKey: e.request.offerKey, RequestIdentifiers: slices.Clone(e.requestIDs),
 		NotificationURL: e.request.notificationURL, Notified: e.notified,
-		Created: e.created, Activated: e.activated, Suspended: e.suspended, Resumed: e.resumed, Ended: e.ended, LastUpdated: e.updated}
-	if n := len(e.tokens); n > 0 {
-		out.RegistrationURL = s.config.PublicURL + registerPath(e.request.merchantAccountKey, e.tokens[n-1])
+		Created: e.created, Activated: e.activated, Suspended: e.suspended, Resumed: e.resumed, Ended: e.ended, Expires: e.request.dateExpiry,
+		LastUpdated: e.updated}
+	if n := len(e.links); n > 0 {
+		out.RegistrationURL = s.url(e.links[n-1])
 	}
 	return out
 }
@@ -53,13 +56,17 @@ func (s *Sandbox) snapshot(e *entitlement) Entitlement {
 // entitlement is the state of one. The sandbox's lock guards it.
 type entitlement struct {
 	id         string
+	number     int // in order of creation
+	owner      *account
 	status     string
-	name       string // entitlementDisplayName
-	request    createRequest
+	failedFrom string        // status before it was FAILED
+	first      createRequest // as it came
+	request    createRequest // as it is now, with the name that was left out
+	before     *purchase     // while it is PENDING because of an update; nil otherwise
+	code       string        // activationCode, empty for none
 	requestIDs []string
-	tokens     []string // of its registration URLs, the newest last
-	extension  string   // extensionData: compact JSON, empty for none
-	declined   bool     // by the end user
+	links      []*link // the newest last
+	declined   bool    // the last change of status was the end user's no
 	outbox     []outgoing
 	notified   string
 	created    time.Time
@@ -70,13 +77,21 @@ type entitlement struct {
 	updated    time.Time
 }
 
-// record is the entitlement on the wire. It has no activation code: nothing here makes one.
+// link is one registration URL.
+type link struct {
+	token       string
+	entitlement *entitlement
+	expires     time.Time // zero: never
+}
+
+// record is the entitlement on the wire.
 func (e *entitlement) record() record {
 	return record{EntitlementID: e.id, Status: e.status, DateCreated: wireDate(e.created), DateActivated: wireDate(e.activated),
 		DateEnded: wireDate(e.ended), DateSuspended: wireDate(e.suspended), DateResumed: wireDate(e.resumed),
 		DateLastUpdated: wireDate(e.updated), CustomerIdentifier: e.request.customerIdentifier,
 		MerchantAccountKey: e.request.merchantAccountKey, ProductKey: e.request.productKey, OfferKey: nullable(e.request.offerKey),
-		EntitlementDisplayName: e.name, DateExpiry: wireDate(e.request.dateExpiry), ExtensionData: rawOrNull(e.extension)}
+		ActivationCode: nullable(e.code), EntitlementDisplayName: e.request.entitlementDisplayName, DateExpiry: wireDate(e.request.dateExpiry),
+		ExtensionData: rawOrNull(e.request.extensionData)}
 }
 
 func (e *entitlement) addRequest(id string) {
@@ -94,12 +109,24 @@ func (p *Product) has(offerKey string) bool {
 	return offerKey == "" || slices.Contains(p.Offers, offerKey)
 }
 
-// now is the time in the grain of Bango's dates.
-func (s *Sandbox) now() time.Time { return s.config.Now().UTC().Truncate(time.Second) }
+// customer is a key of byCustomer.
+type customer struct {
+	owner      *account
+	identifier string
+}
 
-// liveOf returns the one entitlement of a customer with a merchant that has not ended. src: resale/faq
-func (s *Sandbox) liveOf(customer, merchantKey string) *entitlement {
-	for _, e := range s.byCustomer[customer] {
+// find returns an entitlement that the caller may see, nil where there is none. The caller holds the lock.
+func (s *Sandbox) find(c caller, id string) *entitlement {
+	e := s.byID[id]
+	if e == nil || e.owner != c.account || s.merchant(e.request.merchantAccountKey).generation() != c.generation {
+		return nil
+	}
+	return e
+}
+
+// liveOf returns the one entitlement of a reseller's customer with a merchant that has not ended. src: resale/faq
+func (s *Sandbox) liveOf(owner *account, identifier, merchantKey string) *entitlement {
+	for _, e := range s.byCustomer[customer{owner, identifier}] {
 		if e.request.merchantAccountKey == merchantKey && e.live() {
 			return e
 		}
@@ -108,19 +135,26 @@ func (s *Sandbox) liveOf(customer, merchantKey string) *entitlement {
 }
 
 // add makes an entitlement that is PENDING. The caller holds the lock.
-func (s *Sandbox) add(c createRequest, product *Product) *entitlement {
+func (s *Sandbox) add(owner *account, c createRequest, product *Product) *entitlement {
 	now := s.now()
-	e := &entitlement{id: c.entitlementID, status: statusPending, name: c.entitlementDisplayName, request: c, extension: c.extensionData, created: now, updated: now}
+	e := &entitlement{id: c.entitlementID, number: len(s.entitlements), owner: owner, status: statusPending, first: c, request: c, created: now, updated: now}
 	if e.id == "" {
 		e.id = newUUID()
 	}
-	if e.name == "" {
-		e.name = product.Name
+	if c.entitlementDisplayName == "" {
+		e.request.entitlementDisplayName = product.Name
 	}
 	s.entitlements = append(s.entitlements, e)
 	s.byID[e.id] = e
-	s.byCustomer[c.customerIdentifier] = append(s.byCustomer[c.customerIdentifier], e)
+	s.index(e)
 	return e
+}
+
+// index puts an entitlement where it is found by its customer, in order of creation. The caller holds the lock.
+func (s *Sandbox) index(e *entitlement) {
+	key := customer{e.owner, e.request.customerIdentifier}
+	at, _ := slices.BinarySearchFunc(s.byCustomer[key], e.number, func(other *entitlement, number int) int { return other.number - number })
+	s.byCustomer[key] = slices.Insert(s.byCustomer[key], at, e)
 }
 
 // newUUID returns a random UUID, version 4: the form of every entitlementId in the documentation.
@@ -131,16 +165,27 @@ func newUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// newRegistrationURL makes one more address at which the end user can sign up. The older ones stay valid. The caller holds the lock.
-func (s *Sandbox) newRegistrationURL(e *entitlement) string {
-	token := rand.Text()
-	s.byToken[token] = e
-	e.tokens = append(e.tokens, token)
-	if len(e.tokens) > maxTokens {
-		delete(s.byToken, e.tokens[0])
-		e.tokens = slices.Delete(e.tokens, 0, 1)
+// newLink makes one more address at which the end user can sign up, or agree to an update. The older ones stay valid for their time. The
+// caller holds the lock.
+func (s *Sandbox) newLink(e *entitlement) *link {
+	l := &link{token: rand.Text(), entitlement: e}
+	if lasts := s.merchant(e.request.merchantAccountKey).LinkLasts; lasts > 0 {
+		l.expires = s.now().Add(lasts)
 	}
-	return s.config.PublicURL + registerPath(e.request.merchantAccountKey, token)
+	s.byToken[l.token] = l
+	e.links = append(e.links, l)
+	if len(e.links) > maxTokens {
+		delete(s.byToken, e.links[0].token)
+		e.links = slices.Delete(e.links, 0, 1)
+	}
+	return l
+}
+
+// expired reports whether the link's time is over.
+func (s *Sandbox) expired(l *link) bool { return !l.expires.IsZero() && !s.now().Before(l.expires) }
+
+func (s *Sandbox) url(l *link) string {
+	return s.config.PublicURL + registerPath(l.entitlement.request.merchantAccountKey, l.token)
 }
 
 func registerPath(merchantKey, token string) string {
@@ -155,12 +200,13 @@ func donePath(merchantKey, token string) string {
 type Choice string
 
 const (
-	Finish  Choice = "finish"  // signs up: ACTIVE, ACTIVATION_SUCCESS
-	Decline Choice = "decline" // does not want it: CANCELLED, TERMINATION_SUCCESS
+	Finish  Choice = "finish"  // signs up: ACTIVE, ACTIVATION_SUCCESS; agrees to an update: ACTIVE, PRODUCT_UPDATE
+	Decline Choice = "decline" // does not want it: CANCELLED, TERMINATION_SUCCESS; of an update: ACTIVE as before it, PRODUCT_UPDATE
 	Leave   Choice = "leave"   // goes away: nothing changes
 )
 
-// Complete does what a button of the registration page does, without a browser. The entitlement must be PENDING.
+// Complete does what a button of the registration page does, without a browser, also where the page's address has expired. The entitlement
+// must be PENDING.
 func (s *Sandbox) Complete(entitlementID string, choice Choice) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,7 +234,12 @@ func (s *Sandbox) choose(e *entitlement, choice Choice) {
 	case Finish:
 		s.change(e, statusActive)
 	case Decline:
+		if was := e.before; was != nil {
+			e.request.productKey, e.request.offerKey, e.request.entitlementDisplayName = was.productKey, was.offerKey, was.name
+			s.change(e, statusActive)
+		} else {
+			s.change(e, statusCancelled)
+		}
 		e.declined = true
-		s.change(e, statusCancelled)
 	}
 }

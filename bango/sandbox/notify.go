@@ -73,7 +73,7 @@ func (s *Sandbox) deliver(e *entitlement) {
 func (s *Sandbox) deliverOne(e *entitlement, n outgoing) bool {
 	log := s.log.With("entitlement", e.id, "reason", n.reason)
 	for attempt := 1; ; attempt++ {
-		err := s.post(e.request.notificationURL, n.body)
+		err := s.post(e.owner, s.address(e), n.body)
 		switch {
 		case s.stop.Err() != nil:
 			return false
@@ -117,18 +117,25 @@ func retryWait(first time.Duration, failed int) time.Duration {
 	return min(wait, notifyLongest)
 }
 
+// address returns where notifications go now: what was to go elsewhere before an update follows.
+func (s *Sandbox) address(e *entitlement) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return e.request.notificationURL
+}
+
 // post makes one attempt. Only an answer of 2xx is a success.
-func (s *Sandbox) post(address string, body []byte) error {
+func (s *Sandbox) post(to *account, address string, body []byte) error {
 	req, err := http.NewRequestWithContext(s.stop, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	if s.config.NotifyKey != "" {
-		req.Header.Set("X-Api-Key", s.config.NotifyKey) // src: Gen 2 bango-to-reseller
+	if to.NotifyKey != "" {
+		req.Header.Set("X-Api-Key", to.NotifyKey) // src: Gen 2 bango-to-reseller
 	}
-	if s.config.NotifyUsername != "" {
-		req.SetBasicAuth(s.config.NotifyUsername, s.config.NotifyPassword)
+	if to.NotifyUsername != "" {
+		req.SetBasicAuth(to.NotifyUsername, to.NotifyPassword)
 	}
 	resp, err := s.client.Do(req)
 	var failed *url.Error

@@ -72,6 +72,8 @@ type sorry struct{ Title, Text string }
 var linkNotValid = sorry{"This link is not valid any more", "Perhaps it was typed wrongly, or what it was for is over. " +
 	"Go back to your provider’s page, and ask there for a new link."}
 
+var linkExpired = sorry{"This link has expired", "Nothing was done. Go back to your provider’s page, and ask there for a new link."}
+
 // signup is what the merchant's pages show.
 type signup struct {
 	Merchant *Merchant
@@ -79,17 +81,22 @@ type signup struct {
 	Offer    string // empty for none
 	Status   string
 	Register string // address of the registration page
+	Update   bool   // it waits for the end user because of an update
+	Declined bool
+	Expired  bool // the address's time is over, and nothing has been done with it
 }
 
 // signup returns what the token of an address stands for.
 func (s *Sandbox) signup(r *http.Request) (signup, *entitlement, bool) {
-	e := s.byToken[r.PathValue("token")]
-	if e == nil || e.request.merchantAccountKey != r.PathValue("merchant") {
+	l := s.byToken[r.PathValue("token")]
+	if l == nil || l.entitlement.request.merchantAccountKey != r.PathValue("merchant") {
 		return signup{}, nil, false
 	}
+	e := l.entitlement
 	key := e.request.merchantAccountKey
-	return signup{Merchant: s.merchant(key), Product: e.name, Offer: e.request.offerKey, Status: e.status,
-		Register: registerPath(key, r.PathValue("token"))}, e, true
+	return signup{Merchant: s.merchant(key), Product: e.request.entitlementDisplayName, Offer: e.request.offerKey, Status: e.status,
+		Register: registerPath(key, l.token), Update: e.before != nil, Declined: e.declined,
+		Expired: e.status == statusPending && s.expired(l)}, e, true
 }
 
 // registerPage asks the end user to choose; where that has happened it says so.
@@ -100,6 +107,8 @@ func (s *Sandbox) registerPage(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !known || page.Status != statusPending && page.Status != statusActive:
 		show(w, http.StatusNotFound, "sorry.html", linkNotValid)
+	case page.Expired:
+		show(w, http.StatusGone, "sorry.html", linkExpired)
 	case page.Status == statusActive:
 		show(w, http.StatusOK, "registered.html", page)
 	default:
@@ -112,14 +121,16 @@ func (s *Sandbox) chosen(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	choice := Choice(r.PostFormValue("choice"))
 	s.mu.Lock()
-	_, e, known := s.signup(r)
-	if known && choice.valid() {
+	page, e, known := s.signup(r)
+	if known && choice.valid() && !page.Expired {
 		s.choose(e, choice)
 	}
 	s.mu.Unlock()
 	switch {
 	case !known:
 		show(w, http.StatusNotFound, "sorry.html", linkNotValid)
+	case page.Expired:
+		show(w, http.StatusGone, "sorry.html", linkExpired)
 	case !choice.valid():
 		show(w, http.StatusBadRequest, "sorry.html", sorry{"That was not one of the choices",
 			"Nothing was done. Go back, and use one of the buttons."})

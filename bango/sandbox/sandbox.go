@@ -2,13 +2,16 @@ package sandbox
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,7 +20,11 @@ type Config struct {
 	Username  string // Basic credentials that callers must present
 	Password  string
 	PublicURL string     // how end users' browsers reach this sandbox, like http://127.0.0.1:8090; registration URLs begin with it
-	Merchants []Merchant // nil means DefaultMerchants
+	Merchants []Merchant // nil means DefaultMerchants and Generation2Merchants
+
+	SigningKey *rsa.PublicKey // as in Reseller
+	Resellers  []Reseller     // besides the one that the fields of the same names in here are
+	RateLimit  int            // calls in a minute that each reseller may make; 0 for any number
 
 	NotifyKey      string // sent with notifications as X-Api-Key; empty for none
 	NotifyUsername string // sent with notifications as Basic credentials; empty for none
@@ -36,24 +43,28 @@ const (
 	maxTokens       = 100    // registration URLs, and request identifiers, per entitlement; the oldest is forgotten
 )
 
-// Sandbox is the simulator: an http.Handler with the API below /v1, the merchants' pages and a start page. All of its state is in
+// Sandbox is the simulator: an http.Handler with the API below /v1 and /v2, the merchants' pages and a start page. All of its state is in
 // memory. It is safe for use by many goroutines; Close it in the end.
 type Sandbox struct {
 	config Config
+	moved  atomic.Int64 // how far the clock is ahead of config.Now, in nanoseconds
 	mux    *http.ServeMux
 	client *http.Client // for notifications
 	log    *slog.Logger
 
+	accounts []*account // the one of the configuration first
+
 	mu           sync.Mutex
 	entitlements []*entitlement // in order of creation
 	byID         map[string]*entitlement
-	byCustomer   map[string][]*entitlement  // by customerIdentifier, in order of creation
-	byToken      map[string]*entitlement    // by the token of a registration URL
-	requests     recent[string, remembered] // by X-RequestIdentifier
-	calls        recent[int, Call]          // by running number
+	byCustomer   map[customer][]*entitlement // in order of creation
+	byToken      map[string]*link            // by the token of a registration URL
+	requests     recent[requestKey, remembered]
+	queue        map[*queued]struct{}
+	calls        recent[int, Call] // by running number
 	callCount    int
 	undelivered  int             // notifications
-	running      sync.WaitGroup  // one for each entitlement with an undelivered notification, each queued change, and endDue
+	running      sync.WaitGroup  // one for each entitlement with an undelivered notification, each queued change, and lookForEnds
 	stop         context.Context // done once closed
 	cancel       context.CancelFunc
 }
@@ -61,7 +72,7 @@ type Sandbox struct {
 // New returns a running sandbox, or says what is wrong with the configuration.
 func New(c Config) (*Sandbox, error) {
 	if c.Merchants == nil {
-		c.Merchants = DefaultMerchants()
+		c.Merchants = slices.Concat(DefaultMerchants(), Generation2Merchants())
 	}
 	if c.RetryFirst == 0 {
 		c.RetryFirst = 500 * time.Millisecond
@@ -74,31 +85,33 @@ func New(c Config) (*Sandbox, error) {
 	}
 	u, err := url.Parse(c.PublicURL)
 	switch {
-	case c.Username == "" || c.Password == "":
-		return nil, errors.New("sandbox: user name and password are required")
-	case strings.Contains(c.Username, ":") || strings.Contains(c.NotifyUsername, ":"):
-		return nil, errors.New("sandbox: a user name has a colon, which HTTP Basic does not allow")
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return nil, errors.New("sandbox: the public URL is not an absolute http or https address")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
 		return nil, errors.New("sandbox: the public URL must have no user name, path, query or fragment")
-	case strings.ContainsAny(c.NotifyKey, "\r\n\x00"):
-		return nil, errors.New("sandbox: the notification key has a line break or a zero byte, which a header cannot carry")
 	case c.RetryFirst < 0:
 		return nil, errors.New("sandbox: the wait before a retry is negative")
+	case c.RateLimit < 0:
+		return nil, errors.New("sandbox: the limit of calls is negative")
+	}
+	accounts, err := c.accounts()
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	if err := checkMerchants(c.Merchants); err != nil {
 		return nil, fmt.Errorf("sandbox: the catalogue cannot be used: %w", err)
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 
-	s := &Sandbox{config: c, log: c.Log, client: newNotifyClient(), byID: map[string]*entitlement{}, byCustomer: map[string][]*entitlement{},
-		byToken: map[string]*entitlement{}, requests: newRecent[string, remembered](maxRequests), calls: newRecent[int, Call](maxCalls)}
+	s := &Sandbox{config: c, log: c.Log, client: newNotifyClient(), accounts: accounts, byID: map[string]*entitlement{},
+		byCustomer: map[customer][]*entitlement{}, byToken: map[string]*link{}, queue: map[*queued]struct{}{},
+		requests: newRecent[requestKey, remembered](maxRequests), calls: newRecent[int, Call](maxCalls)}
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	s.mux = http.NewServeMux()
-	s.mux.Handle("/v1/", s.api())
+	s.mux.Handle("/v1/", s.api("/v1", 1))
+	s.mux.Handle("/v2/", s.api("/v2", 2))
 	s.pages(s.mux)
-	s.running.Go(s.endDue)
+	s.running.Go(s.lookForEnds)
 	return s, nil
 }
 

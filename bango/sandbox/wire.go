@@ -24,6 +24,7 @@ const (
 	codeNotFound       = "NOT_FOUND"
 	codeAlreadyExists  = "ALREADY_EXISTS"
 	codeNotAvailable   = "NOT_AVAILABLE"
+	codeTooMany        = "TOO_MANY_REQUESTS"
 )
 
 // Statuses of an entitlement. src: resale/entitlements
@@ -46,6 +47,8 @@ const (
 	reasonResumed    = "RESUMPTION_SUCCESS"
 	reasonEnding     = "TERMINATION_PENDING"
 	reasonTerminated = "TERMINATION_SUCCESS"
+	reasonProduct    = "PRODUCT_UPDATE"
+	reasonMetadata   = "METADATA_UPDATE"
 )
 
 const (
@@ -79,6 +82,8 @@ type entitlementReply struct {
 type parameters struct {
 	Action string `json:"action"`
 	URL    string `json:"url"`
+
+	URLExpiry *string `json:"urlExpiry,omitempty"` // of generation 2, where the merchant has one. src: Gen 2 ?p=2171
 }
 
 const actionNavigate = "NAVIGATE_TO_URL" // src: resale/entitlements/create
@@ -87,6 +92,23 @@ const actionNavigate = "NAVIGATE_TO_URL" // src: resale/entitlements/create
 type reportReply struct {
 	envelope
 	Entitlements []record `json:"entitlements"`
+}
+
+// productsReply answers with the products that a customer can have. Its documentation ends after productTermsURL.
+// src: resale/product-api-ref/get
+type productsReply struct {
+	envelope
+	EligibleProducts []eligibleProduct `json:"eligibleProducts"`
+}
+
+type eligibleProduct struct {
+	ProductIdentifier  string  `json:"productIdentifier"`
+	ProductRank        int     `json:"productRank"`
+	ProductStatus      string  `json:"productStatus"`
+	ProductName        string  `json:"productName"`
+	ProductDescription string  `json:"productDescription"`
+	ProductLogoURL     *string `json:"productLogoURL"`
+	ProductTermsURL    *string `json:"productTermsURL"`
 }
 
 // record is an entitlement, its fields in the documented order; nil is null. src: resale/api-ref/entitlement/reactivate/post
@@ -211,23 +233,11 @@ func parseCreate(raw []byte) (c createRequest, problem string) {
 	c.productKey = f.text("productKey", maxText, required)
 	c.offerKey = f.text("offerKey", maxText, optional)
 	c.entitlementID = f.text("entitlementId", maxText, optional)
-	c.notificationURL = f.text("notificationUrl", maxURL, required)
+	c.notificationURL = f.address("notificationUrl")
 	c.entitlementDisplayName = f.text("entitlementDisplayName", maxText, optional)
-	expiry := f.text("dateExpiry", maxText, optional)
+	c.dateExpiry = f.date("dateExpiry")
 	c.extensionData = f.custom("extensionData")
 	c.extraInformation = f.custom("extraInformation")
-
-	u, err := url.Parse(c.notificationURL)
-	if c.notificationURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
-		f.invalid("notificationUrl")
-	}
-	if expiry != "" {
-		at, err := time.Parse(time.RFC3339, expiry)
-		if err != nil {
-			f.invalid("dateExpiry")
-		}
-		c.dateExpiry = at.UTC()
-	}
 	return c, f.problem
 }
 
@@ -252,50 +262,104 @@ func parseReport(raw []byte) (r reportFilter, problem string) {
 	return r, f.problem
 }
 
-// updateRequest is a suspend or a resume, after validation.
+// updateRequest is a PATCH after validation.
 type updateRequest struct {
 	entitlementID string
-	operation     operation
+	operation     operation              // empty where edits are wanted
+	edits         []func(*createRequest) // of what is given
+	offer         bool                   // is given
 }
 
 // benefits are the values of entitlementBenefits. src: resale/entitlements/resume for NORMAL; SUSPENDED is inferred
 var benefits = map[string]operation{"SUSPENDED": suspend, "NORMAL": resume}
 
-// parseUpdate reads a PATCH. src: resale/entitlements/update
-func parseUpdate(raw []byte) (u updateRequest, problem string) {
-	others := []string{"status", "productKey", "offerKey", "customerIdentifier", "notificationUrl", "dateExpiry", "entitlementDisplayName",
-		"extensionData"}
-	f, problem := parseFields(raw, append([]string{"entitlementId", "entitlementBenefits"}, others...)...)
+// parseUpdate reads a PATCH. What is missing stays as it is. Null takes away what need not be there. src: resale/entitlements/update; in
+// generation 2, suspend and resume are operations of their own
+func parseUpdate(raw []byte, generation int) (u updateRequest, problem string) {
+	known := []string{"entitlementId", "status", "productKey", "offerKey", "customerIdentifier", "notificationUrl", "dateExpiry",
+		"entitlementDisplayName", "extensionData"}
+	if generation == 1 {
+		known = append(known, "entitlementBenefits")
+	}
+	f, problem := parseFields(raw, known...)
 	if problem != "" {
 		return u, problem
 	}
-	for _, key := range others {
+	u.entitlementID = f.text("entitlementId", maxText, required)
+	edit := func(key string, parse func() func(*createRequest)) {
 		if _, given := f.members[key]; given {
-			return u, messageInvalid + "An update of " + key + " is not imitated"
+			u.edits = append(u.edits, parse())
 		}
 	}
-	u.entitlementID = f.text("entitlementId", maxText, required)
-	u.operation = benefits[f.text("entitlementBenefits", maxText, required)]
-	if u.operation == "" {
-		f.invalid("entitlementBenefits")
+	text := func(key string, must bool, field func(*createRequest) *string) {
+		edit(key, func() func(*createRequest) {
+			value := f.text(key, maxText, must)
+			return func(c *createRequest) { *field(c) = value }
+		})
+	}
+	text("productKey", required, func(c *createRequest) *string { return &c.productKey })
+	text("offerKey", optional, func(c *createRequest) *string { return &c.offerKey })
+	text("customerIdentifier", required, func(c *createRequest) *string { return &c.customerIdentifier })
+	text("entitlementDisplayName", optional, func(c *createRequest) *string { return &c.entitlementDisplayName })
+	edit("notificationUrl", func() func(*createRequest) {
+		value := f.address("notificationUrl")
+		return func(c *createRequest) { c.notificationURL = value }
+	})
+	edit("dateExpiry", func() func(*createRequest) {
+		value := f.date("dateExpiry")
+		return func(c *createRequest) { c.dateExpiry = value }
+	})
+	edit("extensionData", func() func(*createRequest) {
+		value := f.custom("extensionData")
+		return func(c *createRequest) { c.extensionData = value }
+	})
+	_, u.offer = f.members["offerKey"]
+	_, status := f.members["status"]
+	_, benefit := f.members["entitlementBenefits"]
+	switch {
+	case status && benefit || (status || benefit) && len(u.edits) > 0:
+		f.say("status and entitlementBenefits are updated alone")
+	case benefit:
+		if u.operation = benefits[f.text("entitlementBenefits", maxText, required)]; u.operation == "" {
+			f.invalid("entitlementBenefits")
+		}
+	case status:
+		switch to := f.text("status", maxText, required); to {
+		case statusActive:
+			u.operation = undo
+		case statusCancelled, statusRevoked: // src: resale/entitlements/update
+			f.say("An update cannot make the status " + to + "; cancel or revoke instead")
+		default:
+			f.invalid("status")
+		}
+	case len(u.edits) == 0:
+		f.say("The update has nothing to change")
 	}
 	return u, f.problem
 }
 
-// reasons are the published codes of each category, and OTHER. src: resale/api-ref/reason-codes, of which the end is not known
-var reasons = map[string][]string{
-	"CUSTOMER_CANCELLED":  {"NOT_RENEWED", "CHANGED_SERVICE", "CUSTOMER_CANCELLED", "EXPIRED", "OTHER"},
-	"CUSTOMER_CHANGED":    {"CUSTOMER_CANCELLED_BUNDLE", "CUSTOMER_CANCELLED_ADDON", "CHANGED_SERVICE", "OTHER"},
-	"REVOKED":             {"ACCOUNT_TERMINATED", "SUSPENDED_CANCEL", "OTHER"},
-	"ACTIVATION_ROLLBACK": {"TEST_ENTITLEMENT", "FRAUD", "FRAUD_CHECK", "OTHER"},
+// reasons are the published codes of each category, and OTHER, of generation 1 and 2. src: resale/api-ref/reason-codes, of which the end is
+// not known; Gen 2 categories-and-codes
+var reasons = map[int]map[string][]string{
+	1: {
+		"CUSTOMER_CANCELLED":  {"NOT_RENEWED", "CHANGED_SERVICE", "CUSTOMER_CANCELLED", "EXPIRED", "OTHER"},
+		"CUSTOMER_CHANGED":    {"CUSTOMER_CANCELLED_BUNDLE", "CUSTOMER_CANCELLED_ADDON", "CHANGED_SERVICE", "OTHER"},
+		"REVOKED":             {"ACCOUNT_TERMINATED", "SUSPENDED_CANCEL", "OTHER"},
+		"ACTIVATION_ROLLBACK": {"TEST_ENTITLEMENT", "FRAUD", "FRAUD_CHECK", "OTHER"},
+	},
+	2: {
+		"CUSTOMER_CANCELLED": {"NOT_RENEWED", "CHANGED_SERVICE", "SUBSCRIPTION_CANCELLED", "ADDON_CANCELLED", "EXPIRED", "OTHER"},
+		"REVOKED":            {"ACCOUNT_TERMINATED", "SUSPEND_TERMINATED", "ERROR", "FRAUD", "IMMEDIATE_CANCELLATION", "OTHER"},
+	},
 }
 
 // properties are members of extensionData.
 type properties map[string]json.RawMessage
 
 // parseEnding reads the body of a cancel or a revoke: the reason, by the same names for both, and any custom properties beside it. It
-// returns all of them. src: resale/entitlements/cancel, resale/entitlements/revoke
-func parseEnding(raw []byte) (all properties, problem string) {
+// returns all of them. In generation 2 there need not be a reason. src: resale/entitlements/cancel, resale/entitlements/revoke; Gen 2
+// categories-and-codes
+func parseEnding(raw []byte, generation int) (all properties, problem string) {
 	f, problem := parseObject(raw)
 	if problem != "" {
 		return nil, problem
@@ -310,13 +374,17 @@ func parseEnding(raw []byte) (all properties, problem string) {
 			size += len(key) + len(value)
 		}
 	}
-	category := f.text("cancelReasonCategory", maxText, required)
-	code := f.text("cancelReasonCode", maxText, required)
+	must := required
+	if generation == 2 && len(f.members["cancelReasonCategory"])+len(f.members["cancelReasonCode"]) == 0 {
+		must = optional
+	}
+	category := f.text("cancelReasonCategory", maxText, must)
+	code := f.text("cancelReasonCode", maxText, must)
 	f.text("cancelReasonDescription", maxReason, optional)
-	switch codes, listed := reasons[category]; {
-	case !listed:
+	switch codes, listed := reasons[generation][category]; {
+	case must && !listed:
 		f.invalid("cancelReasonCategory")
-	case !slices.Contains(codes, code):
+	case must && !slices.Contains(codes, code):
 		f.invalid("cancelReasonCode")
 	case size > maxExtension:
 		f.say(fmt.Sprintf("The custom properties are longer than %d bytes", maxExtension))
@@ -390,6 +458,29 @@ func (f *fields) text(key string, most int, must bool) string {
 		return ""
 	}
 	return *s
+}
+
+// address reads a notificationUrl.
+func (f *fields) address(key string) string {
+	text := f.text(key, maxURL, required)
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
+		f.invalid(key)
+	}
+	return text
+}
+
+// date reads a date, the zero time where there is none.
+func (f *fields) date(key string) time.Time {
+	text := f.text(key, maxText, optional)
+	if text == "" {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		f.invalid(key)
+	}
+	return at.UTC()
 }
 
 // custom reads custom data, an object or a string: the documentation says both. It is kept as it came.
