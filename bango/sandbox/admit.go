@@ -135,7 +135,7 @@ func checkSignature(r *http.Request, key *rsa.PublicKey, now time.Time) error {
 	if err != nil {
 		return errors.New("the header Created is not a number of seconds")
 	}
-	if age := now.Sub(time.Unix(seconds, 0)); age.Abs() > signedFor {
+	if age := now.Truncate(time.Second).Sub(time.Unix(seconds, 0)); age.Abs() > signedFor {
 		return fmt.Errorf("the header Created is more than %d seconds from now", signedFor/time.Second)
 	}
 	text, found := strings.CutPrefix(r.Header.Get("Signature"), signatureHead)
@@ -147,7 +147,7 @@ func checkSignature(r *http.Request, key *rsa.PublicKey, now time.Time) error {
 	if err != nil {
 		return errors.New("the body did not arrive whole")
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body)) // for the operation; a body that is too long is so there, too
+	r.Body = io.NopCloser(bytes.NewReader(body)) // for the operation
 	if bytes.ContainsAny(body, "\r\n\t") {
 		return errors.New("the body has a line break or a tab")
 	}

@@ -3,11 +3,14 @@ package sandbox
 import (
 	"bytes"
 	"embed"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -16,8 +19,8 @@ import (
 var pageFiles embed.FS
 
 var pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{
-	"hue": hue, "initial": initial,
-	"utc": func(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
+	"hue": hue, "initial": initial, "entitlementPath": entitlementPath,
+	"utc": func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04:05") },
 }).ParseFS(pageFiles, "pages/*.html"))
 
 // hue is the colour of a merchant, in degrees of OKLCH: always the same for the same key, and never the teal of the portal (150 to 235).
@@ -41,12 +44,14 @@ func (s *Sandbox) pages(mux *http.ServeMux) {
 			"Open the link that you were given, and choose there."})
 	}))
 	mux.HandleFunc("GET /{$}", s.startPage)
+	mux.HandleFunc("GET /entitlement", s.entitlementPage)
+	mux.Handle("POST /entitlement", crossSite.Handler(http.HandlerFunc(s.merchantDoes)))
 	mux.HandleFunc("GET /merchant/{merchant}/register/{token}", s.registerPage)
 	mux.Handle("POST /merchant/{merchant}/register/{token}", crossSite.Handler(http.HandlerFunc(s.chosen)))
 	mux.HandleFunc("GET /merchant/{merchant}/done/{token}", s.donePage)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		show(w, http.StatusNotFound, "sorry.html", sorry{"There is no such page",
-			"The sandbox has a start page, its merchants’ pages, and the API below /v1."})
+			"The sandbox has a start page, its merchants’ pages, and the API below /v1 and /v2."})
 	})
 }
 
@@ -164,10 +169,72 @@ func (s *Sandbox) startPage(w http.ResponseWriter, _ *http.Request) {
 	page := struct {
 		API         string
 		Merchants   []Merchant
+		Resellers   []*account
 		Newest      []Entitlement
 		Count       int
 		Undelivered int
-	}{s.config.PublicURL + "/v1", s.config.Merchants, newest, len(s.entitlements), s.undelivered}
+		Now         time.Time
+	}{s.config.PublicURL, s.config.Merchants, s.accounts, newest, len(s.entitlements), s.undelivered, s.Now()}
 	s.mu.Unlock()
 	show(w, http.StatusOK, "start.html", page)
+}
+
+// entitlementPath is the address of an entitlement's page. The id may be any string.
+func entitlementPath(id string) string { return "/entitlement?" + url.Values{"id": {id}}.Encode() }
+
+// entitlementPage shows one entitlement, with a button for each thing that its merchant can do to it now.
+func (s *Sandbox) entitlementPage(w http.ResponseWriter, r *http.Request) {
+	s.showEntitlement(w, r.FormValue("id"), http.StatusOK, "")
+}
+
+// showEntitlement shows an entitlement's page; problem is why nothing was done, empty for none.
+func (s *Sandbox) showEntitlement(w http.ResponseWriter, id string, status int, problem string) {
+	page := struct {
+		Entitlement
+		Problem  string
+		Merchant *Merchant
+		Record   string
+		Actions  []MerchantAction
+		Products []Product // to which it can change
+		Now      time.Time
+	}{Problem: problem, Now: s.Now()}
+	s.mu.Lock()
+	e := s.byID[id]
+	if e != nil {
+		page.Entitlement, page.Merchant, page.Record = s.snapshot(e), s.merchant(e.request.merchantAccountKey), string(indented(e.record()))
+		for _, action := range merchantActions {
+			if _, err := s.merchantChange(e, MerchantChange{Action: action}); err == nil {
+				page.Actions = append(page.Actions, action)
+			}
+		}
+		for _, p := range page.Merchant.Products {
+			if _, err := s.merchantChange(e, MerchantChange{Action: MerchantProduct, ProductKey: p.Key}); err == nil {
+				page.Products = append(page.Products, p)
+			}
+		}
+	}
+	s.mu.Unlock()
+	if e == nil {
+		show(w, http.StatusNotFound, "sorry.html", sorry{"There is no such entitlement", "The start page has the newest ones."})
+		return
+	}
+	show(w, status, "entitlement.html", page)
+}
+
+// merchantDoes carries out what a button of an entitlement's page says.
+func (s *Sandbox) merchantDoes(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+	id := r.PostFormValue("id")
+	change := MerchantChange{Action: MerchantAction(r.PostFormValue("action")), ProductKey: r.PostFormValue("product")}
+	if err := s.MerchantChange(id, change); err != nil {
+		s.showEntitlement(w, id, http.StatusConflict, strings.TrimPrefix(err.Error(), "sandbox: "))
+		return
+	}
+	http.Redirect(w, r, entitlementPath(id), http.StatusSeeOther)
+}
+
+func indented(v any) []byte {
+	var out bytes.Buffer
+	_ = json.Indent(&out, toJSON(v), "", "  ") // toJSON makes nothing else
+	return out.Bytes()
 }

@@ -30,7 +30,13 @@ func (r *rig) page(address string) (int, string) {
 // press presses a button of a registration page; header are name and value in turn.
 func (r *rig) press(address, choice string, header ...string) (status int, location, body string) {
 	r.t.Helper()
-	req, err := http.NewRequest("POST", address, strings.NewReader(url.Values{"choice": {choice}}.Encode()))
+	return r.pressForm(address, url.Values{"choice": {choice}}, header...)
+}
+
+// pressForm sends a form.
+func (r *rig) pressForm(address string, form url.Values, header ...string) (status int, location, body string) {
+	r.t.Helper()
+	req, err := http.NewRequest("POST", address, strings.NewReader(form.Encode()))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -176,7 +182,8 @@ func TestPagesEscape(t *testing.T) {
 		t.Fatalf("HTTP %d %s", status, answer)
 	}
 	e := r.newest()
-	addresses := []string{r.server.URL, e.RegistrationURL, strings.Replace(e.RegistrationURL, "/register/", "/done/", 1)}
+	addresses := []string{r.server.URL, e.RegistrationURL, strings.Replace(e.RegistrationURL, "/register/", "/done/", 1),
+		r.server.URL + entitlementPath(e.ID)}
 	check := func() {
 		t.Helper()
 		for _, address := range addresses {

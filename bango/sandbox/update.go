@@ -35,6 +35,8 @@ func (s *Sandbox) alter(e *entitlement, u updateRequest, requestID string) answe
 	forMerchant := next
 	forMerchant.notificationURL = e.request.notificationURL // it never reaches the merchant. src: Gen 2 mock-response-headers
 	switch {
+	case next == e.request && e.before != nil: // the end user has still to agree to it
+		return s.actionRequired(e, s.newLink(e))
 	case next == e.request:
 	case merchant.UpdateNeedsUser && next.productKey != e.request.productKey:
 		if e.status == statusActive { // otherwise it waits already
