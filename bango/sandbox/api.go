@@ -247,7 +247,8 @@ func (s *Sandbox) report(c caller, r *http.Request) answer {
 	defer s.mu.Unlock()
 	records := []record{}
 	for _, e := range s.byCustomer[customer{c.account, filter.customerIdentifier}] {
-		if s.merchant(e.request.merchantAccountKey).generation() == c.generation && (filter.productKey == "" || filter.productKey == e.request.productKey) && (filter.status == "" || filter.status == e.status) {
+		if s.find(c, e.id) != nil && (filter.productKey == "" || filter.productKey == e.request.productKey) &&
+			(filter.status == "" || filter.status == e.status) {
 			records = append(records, e.record())
 		}
 	}

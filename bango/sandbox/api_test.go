@@ -16,7 +16,8 @@ var uuidV4 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-
 func TestWithoutTheCredentialsNothingIsAnswered(t *testing.T) {
 	r := newRig(t)
 	for _, route := range []string{"GET /v1/echo/1", "POST /v1/entitlement", "GET /v1/entitlement/1", "POST /v1/entitlement/report", "PATCH /v1/entitlement",
-		"POST /v1/entitlement/cancel/1", "POST /v1/entitlement/revoke/1"} {
+		"POST /v1/entitlement/cancel/1", "POST /v1/entitlement/revoke/1", "GET /v1/products/MyOrganization", "POST /v2/entitlement",
+		"GET /v2/entitlement/activationInfo/1", "POST /v2/entitlement/suspend/1", "POST /v2/entitlement/resume/1"} {
 		for _, credentials := range [][2]string{{"MyOrganization", "wrong"}, {"wrong", "elephant-notepad-dancer"}, {"", ""}} {
 			method, path, _ := strings.Cut(route, " ")
 			req, _ := http.NewRequest(method, r.server.URL+path, strings.NewReader(r.body("c", "BANGO", "BangoMusic")))

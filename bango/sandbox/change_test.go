@@ -407,7 +407,7 @@ func TestTheStartPageShowsTheLife(t *testing.T) {
 	r := newWays(t)
 	r.one("c", "LATER", statusActiveEnding) // since 9:02
 	r.wantPage(r.server.URL+"/", 200, `<span class="status ACTIVE-ENDING">ACTIVE-ENDING</span>`, "ends 31 Mar 2021 09:02:00 UTC",
-		"goes on for 30 days after a cancel", "cannot suspend", "takes 1h0m0s for a change")
+		"goes on for 30 days after a cancel", "cannot suspend", "takes 1h for a change")
 	r.one("d", "LATER", statusSuspended)
 	r.wantPage(r.server.URL+"/", 200, `<span class="status SUSPENDED">SUSPENDED</span>`)
 }

@@ -19,7 +19,7 @@ import (
 var pageFiles embed.FS
 
 var pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{
-	"hue": hue, "initial": initial, "entitlementPath": entitlementPath,
+	"hue": hue, "initial": initial, "entitlementPath": entitlementPath, "long": long,
 	"utc": func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04:05") },
 }).ParseFS(pageFiles, "pages/*.html"))
 
@@ -34,6 +34,18 @@ func hue(merchantKey string) int {
 func initial(name string) string {
 	_, size := utf8.DecodeRuneInString(name)
 	return name[:size]
+}
+
+// long is a duration without the parts that are nothing, like 24h.
+func long(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // pages serves what people see.

@@ -203,7 +203,8 @@ func TestPagesEscape(t *testing.T) {
 
 func TestTheStartPage(t *testing.T) {
 	r := newRig(t)
-	r.wantPage(r.server.URL+"/", 200, "nothing here is real", r.server.URL+"/v1", "The Saltmarsh Courier", "CourierWeekend", "refuses", "There is none yet")
+	r.wantPage(r.server.URL+"/", 200, "nothing here is real", r.server.URL+"/v1", "The Saltmarsh Courier", "CourierWeekend", "refuses", "There is none yet",
+		"takes 2s for a change; its links last 24h<", "asks the end user about another product", "generation 2<", "Its clock says 1 Mar 2021 09:00:00 UTC")
 	for i := range startEntitlements + 1 {
 		r.create(fmt.Sprintf("cust-%03d", i), "BANGO", "BangoMusic")
 	}
