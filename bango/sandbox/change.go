@@ -141,7 +141,7 @@ func (s *Sandbox) change(e *entitlement, to string) {
 		e.suspended, reason = e.updated, reasonSuspended
 	case to == statusActiveEnding:
 		e.ended, reason = e.updated.Add(endsAfter), reasonEnding
-	case to == statusCancelled && from == statusActiveEnding && !e.ended.After(e.updated):
+	case to == statusCancelled && from == statusActiveEnding && !e.ended.IsZero():
 		reason = reasonTerminated // the end that was announced: its date stays
 	case to == statusCancelled, to == statusRevoked:
 		e.ended, reason = e.updated, reasonTerminated

@@ -81,6 +81,7 @@ func (s *Sandbox) endDue() {
 		case expired: // src: resale/api-ref/reason-codes
 			e.request.extensionData = withProperties(e.request.extensionData, properties{
 				"cancelReasonCategory": toJSON("CUSTOMER_CANCELLED"), "cancelReasonCode": toJSON("EXPIRED")})
+			e.ended = time.Time{} // not the end that was announced, which would stay
 			s.change(e, statusCancelled)
 		}
 	}

@@ -65,9 +65,17 @@ func TestWhatExpiresIsEnded(t *testing.T) {
 			t.Errorf("%s: told %q", status, all)
 		}
 	}
-	// An end that was announced and comes first is no expiry.
+	// Where the clock moves past both, what comes first counts: the expiry,
 	r := newShops(t)
 	e := r.one("c", "NOW", statusActiveEnding)
+	r.patch(e.ID, `"dateExpiry":"2021-03-02T00:00:00Z"`)
+	r.MoveClock(90 * 24 * time.Hour)
+	if _, newest := r.told(); !strings.Contains(newest, `"status":"CANCELLED"`) || !strings.Contains(newest, "EXPIRED") || !r.newest().Ended.Equal(r.now()) {
+		t.Errorf("told %s", newest)
+	}
+	// or the end that was announced.
+	r = newShops(t)
+	e = r.one("c", "NOW", statusActiveEnding)
 	r.patch(e.ID, `"dateExpiry":"2021-05-01T00:00:00Z"`)
 	r.MoveClock(90 * 24 * time.Hour)
 	if _, newest := r.told(); !strings.Contains(newest, `"status":"CANCELLED"`) || strings.Contains(newest, "EXPIRED") {

@@ -31,7 +31,7 @@ type Config struct {
 	NotifyPassword string
 	RetryFirst     time.Duration // wait before a notification's second attempt, doubled from then on; 0 means 500 ms
 
-	Now func() time.Time // dates of entitlements, asked for by many goroutines; nil means time.Now
+	Now func() time.Time // the true time, asked for by many goroutines; nil means time.Now
 	Log *slog.Logger     // nil means that nothing is logged
 }
 
