@@ -62,7 +62,8 @@
 //   - Only what is ACTIVE can be suspended, and only what is SUSPENDED resumed; the same again is 200 with nothing changed and nobody
 //     notified. Otherwise it is a BAD_REQUEST, also for what has ended.
 //   - An undo, by entitlementBenefits NORMAL or by status ACTIVE, makes what is ACTIVE-ENDING ACTIVE, takes dateEnded away, leaves the
-//     reason in extensionData, and is told as METADATA_UPDATE. status and entitlementBenefits are updated alone.
+//     reason in extensionData, and is told as METADATA_UPDATE. status and entitlementBenefits are updated alone. Generation 2 has the
+//     former alone.
 //   - Anything live can be updated. Null, or an empty string, takes an offer, a date, custom data or the name away, of which the last becomes
 //     the product's; productKey, customerIdentifier and notificationUrl cannot be taken away. extensionData replaces what was there. With
 //     another product, an offer that it does not have falls away where none is given, and a name that was the product's follows. An update
@@ -84,7 +85,7 @@
 //     and its members are sorted from then on; where it was a string, that becomes its member extensionData.
 //   - An end user who declines makes the entitlement CANCELLED, with TERMINATION_SUCCESS: there is no reason value for it.
 //   - What becomes FAILED, and what comes back from there, is told as METADATA_UPDATE. FAILED counts as ended until then.
-//   - A merchant's change by itself leaves extensionData as it is, and happens at once.
+//   - A merchant's change by itself leaves extensionData as it is, and happens at once and without the end user.
 //   - Notifications that were not delivered before an update of notificationUrl go to the new one, too.
 //   - The path GET /v1/products/{resellerIdentifier}, in which the identifier is the user name, another is NOT_FOUND, and productStatus is
 //     always AVAILABLE. The list has all products of merchants that take new customers, and of which the customer has nothing.
@@ -93,7 +94,7 @@
 //   - The limit is for each minute that begins with a call. A call without valid credentials does not count.
 //   - The clock that can be moved is for dates, ends, expiry and queued changes. Signatures and the limit go by the true time.
 //   - Generation 2's base path, all of its paths and methods, which are those of generation 1, with GET activationInfo/{id}, POST
-//     suspend/{id} and POST resume/{id} below /v2/entitlement; that merchants and entitlements of a generation are not there for the
+//     suspend/{id} and POST resume/{id}, with an empty object as body, below /v2/entitlement; that merchants and entitlements of a generation are not there for the
 //     other; that a 201 and activationInfo have the responseCode OK; that activationInfo of what is not PENDING is a BAD_REQUEST, and
 //     that its URL is a new one once the former has expired; that an unknown magic number is a BAD_REQUEST, and that other operations
 //     do not look at it. URLs of BANGO_US last 24 hours. What expires is CANCELLED in generation 2, too.
