@@ -145,7 +145,7 @@ func openPortal(ctx context.Context, set settings, log *slog.Logger, with seams)
 		return nil, err
 	}
 	app := handlers.New(handlers.Config{Service: service, Store: kept, Hub: hub, PublicURL: set.publicURL, SessionKey: key,
-		WebhookKeys: set.webhookKeys, WebhookUsername: set.webhookUsername, WebhookPassword: set.webhookPassword,
+		WebhookKeys: set.webhookKeys, WebhookUsername: set.webhookUsername, WebhookPasswords: set.webhookPasswords, WebhookOAuth: set.webhookOAuth,
 		Reseller: set.reseller, Sandbox: with.sandboxed, Log: log, Ready: store.Ping})
 	return &portal{store: store, hub: hub, service: service, app: app, log: log,
 		sender: resale.NewSender(service, resale.NewUpstream(client, 1), senderWorkers, set.bangoTimeout)}, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,11 @@ func TestBadSettingsStopTheStart(t *testing.T) {
 		{"LATCHKEY_REDIRECT_HOSTS", "https://a.example", []string{"LATCHKEY_REDIRECT_HOSTS", "*.example.com"}},
 		{"LATCHKEY_SESSION_KEY", "s3cret", []string{"LATCHKEY_SESSION_KEY", "32"}},
 		{"LATCHKEY_WEBHOOK_PASSWORD", "s3cret", []string{"LATCHKEY_WEBHOOK_USERNAME"}},
+		{"LATCHKEY_WEBHOOK_PASSWORD_PREVIOUS", "s3cret", []string{"LATCHKEY_WEBHOOK_PASSWORD_PREVIOUS", "without LATCHKEY_WEBHOOK_PASSWORD"}},
+		{"LATCHKEY_WEBHOOK_ISSUER", "https://login.example", []string{"LATCHKEY_WEBHOOK_AUDIENCE is missing"}},
+		{"LATCHKEY_WEBHOOK_AUDIENCE", "latchkey", []string{"LATCHKEY_WEBHOOK_ISSUER"}},
+		{"LATCHKEY_WEBHOOK_INTROSPECTION_URL", "https://login.example/introspect", []string{"LATCHKEY_WEBHOOK_INTROSPECTION_USERNAME"}},
+		{"LATCHKEY_WEBHOOK_INTROSPECTION_PASSWORD", "s3cret", []string{"LATCHKEY_WEBHOOK_INTROSPECTION_URL"}},
 		{"LATCHKEY_DATABASE", "/nowhere/at/all.db", []string{"/nowhere/at"}},
 		{"LATCHKEY_DATABASE", "postgres://u:s3cret@127.0.0.1:1/x?connect_timeout=1", []string{"127.0.0.1"}},
 	} {
@@ -99,6 +105,37 @@ func TestBadSettingsStopTheStart(t *testing.T) {
 			}
 			oneLine(t, errs, tt.words...)
 		})
+	}
+}
+
+func TestAccessTokensAreCheckedOverPrivateConnectionsAlone(t *testing.T) {
+	for address, good := range map[string]bool{"https://login.example/": true, "http://127.0.0.1:1/realm": true, "http://login.example/": false,
+		"https://u:s3cret@login.example": false, "login.example": false} {
+		t.Setenv("LATCHKEY_WEBHOOK_INTROSPECTION_USERNAME", "u")
+		t.Setenv("LATCHKEY_WEBHOOK_INTROSPECTION_PASSWORD", "s3cret")
+		for name, f := range map[string]portalFlags{
+			"LATCHKEY_WEBHOOK_ISSUER":            {WebhookIssuer: address, WebhookAudience: "a", WebhookIntrospection: "https://login.example"},
+			"LATCHKEY_WEBHOOK_INTROSPECTION_URL": {WebhookIntrospection: address},
+		} {
+			var s settings
+			err := s.setWebhookOAuth(f)
+			if good != (err == nil) || err != nil && (!strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "s3cret")) {
+				t.Errorf("%s=%s: %v", name, address, err)
+			}
+			if got := s.webhookOAuth; good && (got.Issuer != f.WebhookIssuer || got.IntrospectionURL != f.WebhookIntrospection) {
+				t.Errorf("%s=%s became %+v", name, address, got)
+			}
+		}
+	}
+}
+
+func TestTwoPasswordsCountWhileOneIsRotated(t *testing.T) {
+	t.Setenv("LATCHKEY_WEBHOOK_USERNAME", "bango")
+	t.Setenv("LATCHKEY_WEBHOOK_PASSWORD", "new, with a comma")
+	t.Setenv("LATCHKEY_WEBHOOK_PASSWORD_PREVIOUS", "old")
+	var s settings
+	if err := s.setWebhook(portalFlags{}); err != nil || !slices.Equal(s.webhookPasswords, []string{"new, with a comma", "old"}) {
+		t.Errorf("%q, %v", s.webhookPasswords, err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"latchkey/handlers"
 	"latchkey/resale"
 )
 
@@ -52,12 +53,20 @@ type portalFlags struct {
 	BangoURL     string `env:"LATCHKEY_BANGO_URL" default:"https://resale.api.bango.net/v1" placeholder:"URL" help:"The Resale API, version included."`
 	BangoTimeout string `env:"LATCHKEY_BANGO_TIMEOUT" default:"10s" placeholder:"DURATION" help:"For one call to Bango, 100ms to 2m."`
 
-	SessionKeyFile      string `env:"LATCHKEY_SESSION_KEY_FILE" placeholder:"FILE" help:"Signs the session cookie. Default: made at first start and kept in the database."`
-	BangoUsernameFile   string `env:"LATCHKEY_BANGO_USERNAME_FILE" placeholder:"FILE" help:"User name at Bango; or LATCHKEY_BANGO_USERNAME."`
-	BangoPasswordFile   string `env:"LATCHKEY_BANGO_PASSWORD_FILE" placeholder:"FILE" help:"Password at Bango; or LATCHKEY_BANGO_PASSWORD."`
+	SessionKeyFile       string `env:"LATCHKEY_SESSION_KEY_FILE" placeholder:"FILE" help:"Signs the session cookie. Default: made at first start and kept in the database."`
+	BangoUsernameFile    string `env:"LATCHKEY_BANGO_USERNAME_FILE" placeholder:"FILE" help:"User name at Bango; or LATCHKEY_BANGO_USERNAME."`
+	BangoPasswordFile    string `env:"LATCHKEY_BANGO_PASSWORD_FILE" placeholder:"FILE" help:"Password at Bango; or LATCHKEY_BANGO_PASSWORD."`
+	WebhookIssuer        string `env:"LATCHKEY_WEBHOOK_ISSUER" placeholder:"URL" help:"Issuer of the OAuth2 access tokens (JWT) that Bango may present with a notification."`
+	WebhookAudience      string `env:"LATCHKEY_WEBHOOK_AUDIENCE" placeholder:"NAME" help:"Whom these tokens must be meant for; required with an issuer."`
+	WebhookIntrospection string `name:"webhook-introspection-url" env:"LATCHKEY_WEBHOOK_INTROSPECTION_URL" placeholder:"URL" help:"Where an access token that comes with a notification is checked (RFC 7662)."`
+
 	WebhookKeyFile      string `env:"LATCHKEY_WEBHOOK_KEY_FILE" placeholder:"FILE" help:"Keys that Bango may present with a notification, comma-separated; or LATCHKEY_WEBHOOK_KEY."`
 	WebhookUsernameFile string `env:"LATCHKEY_WEBHOOK_USERNAME_FILE" placeholder:"FILE" help:"User name that Bango may present with a notification; or LATCHKEY_WEBHOOK_USERNAME."`
 	WebhookPasswordFile string `env:"LATCHKEY_WEBHOOK_PASSWORD_FILE" placeholder:"FILE" help:"Password that goes with it; or LATCHKEY_WEBHOOK_PASSWORD."`
+
+	WebhookPasswordPreviousFile      string `env:"LATCHKEY_WEBHOOK_PASSWORD_PREVIOUS_FILE" placeholder:"FILE" help:"Password that is accepted as well until Bango has the new one; or LATCHKEY_WEBHOOK_PASSWORD_PREVIOUS."`
+	WebhookIntrospectionUsernameFile string `env:"LATCHKEY_WEBHOOK_INTROSPECTION_USERNAME_FILE" placeholder:"FILE" help:"User name (client id) of this portal for the introspection; or LATCHKEY_WEBHOOK_INTROSPECTION_USERNAME."`
+	WebhookIntrospectionPasswordFile string `env:"LATCHKEY_WEBHOOK_INTROSPECTION_PASSWORD_FILE" placeholder:"FILE" help:"Password (client secret) that goes with it; or LATCHKEY_WEBHOOK_INTROSPECTION_PASSWORD."`
 }
 
 // settings are the portal's settings, checked.
@@ -73,10 +82,11 @@ type settings struct {
 	bangoPassword string
 	bangoTimeout  time.Duration
 
-	sessionKey      string // empty: the one in the database
-	webhookKeys     []string
-	webhookUsername string
-	webhookPassword string
+	sessionKey       string // empty: the one in the database
+	webhookKeys      []string
+	webhookUsername  string
+	webhookPasswords []string // the newest first, then the one before where it still counts
+	webhookOAuth     handlers.OAuth
 }
 
 // settings checks the flags and reads the secrets. An error names the setting and what was expected, and never a secret.
@@ -88,6 +98,7 @@ func (f portalFlags) settings() (settings, error) {
 		checkName("LATCHKEY_RESELLER_NAME", s.reseller),
 		s.setBango(f),
 		s.setWebhook(f),
+		s.setWebhookOAuth(f),
 		s.setLinks(f.RedirectHosts),
 		s.setSessionKey(f.SessionKeyFile),
 	)
@@ -155,13 +166,53 @@ func (s *settings) setWebhook(f portalFlags) error {
 	if s.webhookUsername, err = secret("LATCHKEY_WEBHOOK_USERNAME", f.WebhookUsernameFile); err != nil {
 		return err
 	}
-	if s.webhookPassword, err = secret("LATCHKEY_WEBHOOK_PASSWORD", f.WebhookPasswordFile); err != nil {
+	password, err := secret("LATCHKEY_WEBHOOK_PASSWORD", f.WebhookPasswordFile)
+	if err != nil {
 		return err
 	}
-	if (s.webhookUsername == "") != (s.webhookPassword == "") {
+	previous, err := secret("LATCHKEY_WEBHOOK_PASSWORD_PREVIOUS", f.WebhookPasswordPreviousFile)
+	switch {
+	case err != nil:
+		return err
+	case (s.webhookUsername == "") != (password == ""):
 		return errors.New("LATCHKEY_WEBHOOK_USERNAME and LATCHKEY_WEBHOOK_PASSWORD go together; one of them is missing")
+	case previous != "" && password == "":
+		return errors.New("LATCHKEY_WEBHOOK_PASSWORD_PREVIOUS is set without LATCHKEY_WEBHOOK_PASSWORD; a single password is that one")
+	}
+	for _, p := range []string{password, previous} {
+		if p != "" {
+			s.webhookPasswords = append(s.webhookPasswords, p)
+		}
 	}
 	return nil
+}
+
+func (s *settings) setWebhookOAuth(f portalFlags) (err error) {
+	o := handlers.OAuth{Issuer: f.WebhookIssuer, Audience: f.WebhookAudience, IntrospectionURL: f.WebhookIntrospection}
+	if o.IntrospectionUsername, err = secret("LATCHKEY_WEBHOOK_INTROSPECTION_USERNAME", f.WebhookIntrospectionUsernameFile); err != nil {
+		return err
+	}
+	if o.IntrospectionPassword, err = secret("LATCHKEY_WEBHOOK_INTROSPECTION_PASSWORD", f.WebhookIntrospectionPasswordFile); err != nil {
+		return err
+	}
+	asks := o.IntrospectionURL != ""
+	switch {
+	case o.Issuer != "" && o.Audience == "":
+		return errors.New("LATCHKEY_WEBHOOK_AUDIENCE is missing; without it, a token that the issuer made for anybody else would be accepted")
+	case o.Audience != "" && o.Issuer == "" && !asks:
+		return errors.New("LATCHKEY_WEBHOOK_AUDIENCE is set without LATCHKEY_WEBHOOK_ISSUER or LATCHKEY_WEBHOOK_INTROSPECTION_URL, which say how a token is checked")
+	case asks != (o.IntrospectionUsername != "") || asks != (o.IntrospectionPassword != ""):
+		return errors.New("LATCHKEY_WEBHOOK_INTROSPECTION_URL, LATCHKEY_WEBHOOK_INTROSPECTION_USERNAME and LATCHKEY_WEBHOOK_INTROSPECTION_PASSWORD go together; one of them is missing")
+	}
+	// A token names its issuer to the letter, so that the addresses are taken as they are written.
+	if o.Issuer != "" {
+		_, err = checkURL("LATCHKEY_WEBHOOK_ISSUER", o.Issuer)
+	}
+	if asks && err == nil {
+		_, err = checkURL("LATCHKEY_WEBHOOK_INTROSPECTION_URL", o.IntrospectionURL)
+	}
+	s.webhookOAuth = o
+	return err
 }
 
 func (s *settings) setLinks(hosts string) (err error) {
@@ -206,6 +257,10 @@ var knownSettings = []string{
 	"LATCHKEY_BANGO_USERNAME", "LATCHKEY_BANGO_USERNAME_FILE", "LATCHKEY_BANGO_PASSWORD", "LATCHKEY_BANGO_PASSWORD_FILE",
 	"LATCHKEY_WEBHOOK_KEY", "LATCHKEY_WEBHOOK_KEY_FILE",
 	"LATCHKEY_WEBHOOK_USERNAME", "LATCHKEY_WEBHOOK_USERNAME_FILE", "LATCHKEY_WEBHOOK_PASSWORD", "LATCHKEY_WEBHOOK_PASSWORD_FILE",
+	"LATCHKEY_WEBHOOK_PASSWORD_PREVIOUS", "LATCHKEY_WEBHOOK_PASSWORD_PREVIOUS_FILE",
+	"LATCHKEY_WEBHOOK_ISSUER", "LATCHKEY_WEBHOOK_AUDIENCE", "LATCHKEY_WEBHOOK_INTROSPECTION_URL",
+	"LATCHKEY_WEBHOOK_INTROSPECTION_USERNAME", "LATCHKEY_WEBHOOK_INTROSPECTION_USERNAME_FILE",
+	"LATCHKEY_WEBHOOK_INTROSPECTION_PASSWORD", "LATCHKEY_WEBHOOK_INTROSPECTION_PASSWORD_FILE",
 }
 
 // checkEnvironment finds a misspelt setting, which would otherwise be passed over in silence. The tests' own variables are let through.

@@ -20,18 +20,19 @@ import (
 // Config is what an App needs. All fields are required but the webhook's credentials: with none of them, an entitlement's own token
 // admits its notifications.
 type Config struct {
-	Service         *resale.Service
-	Store           resale.Reader
-	Hub             *resale.Hub
-	PublicURL       string   // how browsers and Bango reach the portal, without a slash at the end
-	SessionKey      []byte   // signs the session cookie, 32 bytes
-	WebhookKeys     []string // any of them is accepted
-	WebhookUsername string
-	WebhookPassword string
-	Reseller        string // who sells, as end users know them; may be empty
-	Sandbox         bool   // the pages say that nothing is real
-	Log             *slog.Logger
-	Ready           func(context.Context) error // whether the portal can work
+	Service          *resale.Service
+	Store            resale.Reader
+	Hub              *resale.Hub
+	PublicURL        string   // how browsers and Bango reach the portal, without a slash at the end
+	SessionKey       []byte   // signs the session cookie, 32 bytes
+	WebhookKeys      []string // any of them is accepted
+	WebhookUsername  string
+	WebhookPasswords []string // any of them is accepted with the user name
+	WebhookOAuth     OAuth
+	Reseller         string // who sells, as end users know them; may be empty
+	Sandbox          bool   // the pages say that nothing is real
+	Log              *slog.Logger
+	Ready            func(context.Context) error // whether the portal can work
 }
 
 // App is the portal's web server.
@@ -75,7 +76,7 @@ func New(c Config) *App {
 	a := &App{
 		service: c.Service, store: c.Store, hub: c.Hub, reseller: c.Reseller, sandbox: c.Sandbox, log: c.Log, ready: c.Ready,
 		headers: newHeaders(c.PublicURL), sessions: newSessionStore(c.Service, c.SessionKey, c.PublicURL),
-		foreign: http.NewCrossOriginProtection(), caller: newCaller(c.WebhookKeys, c.WebhookUsername, c.WebhookPassword),
+		foreign: http.NewCrossOriginProtection(), caller: newCaller(c),
 		streams: streams{of: map[string]int{}}, beat: 15 * time.Second,
 	}
 	// A proxy may change the Host header that an Origin is compared with; the public address is ours under any Host.

@@ -12,7 +12,7 @@ import (
 
 func TestTheLogHasNoSecrets(t *testing.T) {
 	p := openPortal(t, with{config: func(c *Config) {
-		c.WebhookKeys, c.WebhookUsername, c.WebhookPassword = []string{"canary-webhook-key"}, "bango", "canary-webhook-password"
+		c.WebhookKeys, c.WebhookUsername, c.WebhookPasswords = []string{"canary-webhook-key"}, "bango", []string{"canary-webhook-password"}
 	}})
 	e := p.addEntitlement()
 	_, setup, err := p.service.AddStaff(t.Context(), "canary-new@staff.example", "", resale.Agent, "")

@@ -1,9 +1,11 @@
 package handlers
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -26,40 +28,58 @@ func (a *App) receiveNotification(c *fiber.Ctx) error {
 	return c.SendString("{}")
 }
 
-// caller knows the credentials that Bango presents, as hashes: they are compared in constant time, whatever their length.
+// caller knows the credentials that Bango presents. Those that are ours are kept as hashes: they are compared in constant time, whatever
+// their length. There may be several of each, so that one can be rotated while the other is in use.
 type caller struct {
-	keys  [][sha256.Size]byte
-	basic [][sha256.Size]byte // of user:password, at most one
+	keys   [][sha256.Size]byte
+	basic  [][sha256.Size]byte // of user:password
+	tokens []tokenCheck        // for what is no key of ours
 }
 
-func newCaller(keys []string, username, password string) caller {
-	var c caller
-	for _, k := range keys {
-		c.keys = append(c.keys, sha256.Sum256([]byte(k)))
+func newCaller(c Config) caller {
+	known := caller{tokens: newTokenChecks(c.WebhookOAuth)}
+	for _, k := range c.WebhookKeys {
+		known.keys = append(known.keys, sha256.Sum256([]byte(k)))
 	}
-	if username != "" {
-		c.basic = append(c.basic, sha256.Sum256([]byte(username+":"+password)))
+	for _, password := range c.WebhookPasswords {
+		known.basic = append(known.basic, sha256.Sum256([]byte(c.WebhookUsername+":"+password)))
 	}
-	return c
+	return known
 }
 
 // unknown reports whether there are no credentials, so that an entitlement's token alone admits.
-func (c caller) unknown() bool { return len(c.keys)+len(c.basic) == 0 }
+func (c caller) unknown() bool { return len(c.keys)+len(c.basic)+len(c.tokens) == 0 }
 
-// knows reports whether a request with these headers presents one of the credentials.
-func (c caller) knows(apiKey, authorization string) bool {
+// knows reports whether a request with these headers presents one of the credentials. An error means that it presents none that we know
+// ourselves, and that the authorization server, which may know it, could not be asked.
+func (c caller) knows(ctx context.Context, apiKey, authorization string) (bool, error) {
 	scheme, credentials, _ := strings.Cut(authorization, " ")
-	known := matches(c.keys, apiKey)
+	credentials = strings.TrimSpace(credentials)
+	known, bearer := matches(c.keys, apiKey), ""
 	switch strings.ToLower(scheme) {
 	case "bearer":
-		known |= matches(c.keys, strings.TrimSpace(credentials))
+		known |= matches(c.keys, credentials)
+		bearer = credentials
 	case "basic":
-		pair, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
+		pair, err := base64.StdEncoding.DecodeString(credentials)
 		if err == nil {
 			known |= matches(c.basic, string(pair))
 		}
 	}
-	return known == 1
+	if known == 1 || bearer == "" {
+		return known == 1, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	var unsure error
+	for _, check := range c.tokens {
+		admits, err := check.admits(ctx, bearer)
+		if admits {
+			return true, nil
+		}
+		unsure = errors.Join(unsure, err)
+	}
+	return false, unsure
 }
 
 // matches is 1 where the presented credential is one of those, and takes as long where it is not.
@@ -73,13 +93,20 @@ func matches(those [][sha256.Size]byte, presented string) (match int) {
 
 // admitCaller lets in who presents the webhook's credentials. Of the others nothing is kept but their number.
 func (a *App) admitCaller(c *fiber.Ctx) error {
-	if a.caller.unknown() || a.caller.knows(c.Get("X-Api-Key"), c.Get(fiber.HeaderAuthorization)) {
+	if a.caller.unknown() {
 		return nil
+	}
+	known, err := a.caller.knows(c.UserContext(), c.Get("X-Api-Key"), c.Get(fiber.HeaderAuthorization))
+	switch {
+	case known:
+		return nil
+	case err != nil: // not a 401: Bango's token may well be right, and Bango should send the notification again
+		return &refusal{status: http.StatusServiceUnavailable, message: "The access token could not be checked. Send it again.", cause: err}
 	}
 	if n := a.refused.count(time.Now()); n > 0 {
 		a.log.Warn("notifications came with wrong or no credentials and were refused", "times", n)
 	}
-	c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="notifications", charset="UTF-8"`)
+	c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="notifications", charset="UTF-8", Bearer realm="notifications"`)
 	return &refusal{status: http.StatusUnauthorized, message: "The credentials are wrong or missing."}
 }
 

@@ -20,9 +20,9 @@ func TestWhoMayNotify(t *testing.T) {
 	open := func(config func(*Config)) *portal { return openPortal(t, with{config: config}) }
 	none := open(nil)
 	keys := open(func(c *Config) { c.WebhookKeys = []string{"new-key", "old-key"} })
-	pair := open(func(c *Config) { c.WebhookUsername, c.WebhookPassword = "bango", "pass:word" })
+	pair := open(func(c *Config) { c.WebhookUsername, c.WebhookPasswords = "bango", []string{"pass:word", "pass,word"} })
 	both := open(func(c *Config) {
-		c.WebhookKeys, c.WebhookUsername, c.WebhookPassword = []string{"new-key", "old-key"}, "bango", "pass:word"
+		c.WebhookKeys, c.WebhookUsername, c.WebhookPasswords = []string{"new-key", "old-key"}, "bango", []string{"pass:word"}
 	})
 	for _, tt := range []struct {
 		name   string
@@ -38,6 +38,7 @@ func TestWhoMayNotify(t *testing.T) {
 		{"bearer", keys, "Authorization", "Bearer new-key", 200},
 		{"bearer in lower case", keys, "Authorization", "bearer old-key", 200},
 		{"basic", pair, "Authorization", basic("bango:pass:word"), 200},
+		{"basic, the other password", pair, "Authorization", basic("bango:pass,word"), 200},
 		{"both: key", both, "X-Api-Key", "old-key", 200},
 		{"both: basic", both, "Authorization", basic("bango:pass:word"), 200},
 		{"none sent", keys, "", "", 401},
@@ -54,6 +55,9 @@ func TestWhoMayNotify(t *testing.T) {
 		{"basic as key", pair, "X-Api-Key", "bango:pass:word", 401},
 		{"basic as bearer", pair, "Authorization", "Bearer bango:pass:word", 401},
 		{"wrong password", pair, "Authorization", basic("bango:wrong"), 401},
+		{"a third password", pair, "Authorization", basic("bango:password"), 401},
+		{"a third key", keys, "X-Api-Key", "older-key", 401},
+		{"empty password", pair, "Authorization", basic("bango:"), 401},
 		{"wrong user", pair, "Authorization", basic("other:pass:word"), 401},
 		{"basic that is no base64", pair, "Authorization", "Basic !!!", 401},
 		{"scheme alone", pair, "Authorization", "Basic", 401},
