@@ -74,7 +74,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) (err error) {
 		database: filepath.Join(folder, "latchkey.db"), publicURL: "http://" + portalListener.Addr().String(),
 		bangoURL: "http://" + sandboxListener.Addr().String() + "/v1", bangoUsername: sandboxUsername, bangoPassword: sandboxPassword,
 		bangoTimeout: 10 * time.Second, webhookKeys: []string{sandboxWebhookKey}, links: resale.LinkRules{AllowLoopback: true},
-		reseller: demoReseller,
+		reseller: demoReseller, reconcileEvery: time.Minute,
 	}
 	p, err := openPortal(ctx, set, log, seams{sandboxed: true})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -42,13 +43,15 @@ type cli struct {
 	Sandbox sandboxCmd `cmd:"" help:"Run the Bango sandbox alone."`
 	Staff   staffCmd   `cmd:"" help:"Manage the people who sign in."`
 	Import  importCmd  `cmd:"" help:"Take over customers or a catalogue from a CSV file."`
+	Certify certifyCmd `cmd:"" help:"Run the certification cases against the configured Bango, and keep the evidence."`
+	Doctor  doctorCmd  `cmd:"" help:"Check settings, database, Bango, clock and the notification address; a line each."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database schema to the newest; serve and demo do it by themselves."`
 }
 
 // command runs one command line and returns its exit code: 0, 1 for a failure, 2 for wrong usage. A failure is one line on s.err.
 func command(ctx context.Context, args []string, s streams) (exit int) {
 	fail := func(code int, err error) int {
-		fmt.Fprintf(s.err, "latchkey: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+		fmt.Fprintf(s.err, "latchkey: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return code
 	}
 	ended := -1
@@ -98,12 +101,13 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 
 // portal is everything that runs in one process.
 type portal struct {
-	store   *db.Store
-	hub     *resale.Hub
-	service *resale.Service
-	sender  *resale.Sender
-	app     *handlers.App
-	log     *slog.Logger
+	store      *db.Store
+	hub        *resale.Hub
+	service    *resale.Service
+	sender     *resale.Sender
+	reconciler *resale.Reconciler
+	app        *handlers.App
+	log        *slog.Logger
 }
 
 // seams are where a test takes hold of a portal: to kill the process at a chosen point. The zero value changes nothing.
@@ -134,21 +138,29 @@ func openPortal(ctx context.Context, set settings, log *slog.Logger, with seams)
 	if with.store != nil {
 		kept = with.store(kept)
 	}
-	client, err := bango.New(bango.Config{BaseURL: set.bangoURL, Username: set.bangoUsername, Password: set.bangoPassword,
-		Timeout: set.bangoTimeout, Transport: with.transport})
+	bangoConfig := set.bango()
+	bangoConfig.Transport = with.transport
+	client, err := bango.New(bangoConfig)
 	if err != nil {
 		return nil, fmt.Errorf("LATCHKEY_BANGO_URL: %w", err)
 	}
-	service := resale.NewService(resale.ServiceConfig{Store: kept, Hub: hub, PublicURL: set.publicURL, Links: set.links, Log: log})
+	upstream := resale.NewUpstream(client, set.bangoWire.Generation)
+	service := resale.NewService(resale.ServiceConfig{Store: kept, Hub: hub, Upstream: upstream, PublicURL: set.publicURL, Links: set.links,
+		Generation: set.bangoWire.Generation, OwnIDs: set.ownIDs, Log: log})
 	key, err := service.SessionKey(ctx, set.sessionKey)
 	if err != nil {
 		return nil, err
 	}
-	app := handlers.New(handlers.Config{Service: service, Store: kept, Hub: hub, PublicURL: set.publicURL, SessionKey: key,
-		WebhookKeys: set.webhookKeys, WebhookUsername: set.webhookUsername, WebhookPasswords: set.webhookPasswords, WebhookOAuth: set.webhookOAuth,
-		Reseller: set.reseller, Sandbox: with.sandboxed, Log: log, Ready: store.Ping})
-	return &portal{store: store, hub: hub, service: service, app: app, log: log,
-		sender: resale.NewSender(service, resale.NewUpstream(client, 1), senderWorkers, set.bangoTimeout)}, nil
+	instance, err := service.InstanceKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config := set.webhook()
+	config.Service, config.Store, config.Hub, config.PublicURL, config.SessionKey, config.InstanceKey = service, kept, hub, set.publicURL, key, instance
+	config.Reseller, config.Sandbox, config.Log, config.Ready = set.reseller, with.sandboxed, log, store.Ping
+	return &portal{store: store, hub: hub, service: service, app: handlers.New(config), log: log,
+		sender:     resale.NewSender(service, upstream, senderWorkers, set.bangoTimeout),
+		reconciler: resale.NewReconciler(service, set.reconcileEvery)}, nil
 }
 
 // senderWorkers is how many requests are with Bango at once.
@@ -171,9 +183,11 @@ const shutdownTime = 4 * time.Second
 func (p *portal) serve(ctx context.Context, listener *listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	served, sent := make(chan error, 1), make(chan struct{})
+	served := make(chan error, 1)
 	go func() { served <- p.app.Listener(listener) }()
-	go func() { p.sender.Run(ctx); close(sent) }()
+	var background sync.WaitGroup
+	background.Go(func() { p.sender.Run(ctx) })
+	background.Go(func() { p.reconciler.Run(ctx) })
 
 	var failed error
 	select {
@@ -189,7 +203,7 @@ func (p *portal) serve(ctx context.Context, listener *listener) error {
 		p.log.Warn("some requests took too long and were cut off")
 		err = nil
 	}
-	<-sent
+	background.Wait()
 	if failed != nil {
 		return fmt.Errorf("serve: %w", failed)
 	}
@@ -258,6 +272,7 @@ func readPassword(in io.Reader) (string, error) {
 
 type importCmd struct {
 	Customers importCustomersCmd `cmd:"" help:"Header: customerIdentifier,name,email,phone. Adds or updates; the whole file or nothing."`
+	Reports   importReportsCmd   `cmd:"" help:"Bango's own report files: compares them with what is here, and adopts what is missing with --adopt."`
 	Catalogue importCatalogueCmd `cmd:"" help:"Header: merchantAccountKey,merchantName,productKey,productName,offerKey,offerName. Adds or renames; the whole file or nothing."`
 }
 

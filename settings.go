@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"time"
 	"unicode"
 
+	"latchkey/bango"
 	"latchkey/handlers"
 	"latchkey/resale"
 )
@@ -50,8 +52,13 @@ type portalFlags struct {
 	Reseller      string `name:"reseller-name" env:"LATCHKEY_RESELLER_NAME" placeholder:"NAME" help:"Who sells, as end users know them; shown on the signup page."`
 	RedirectHosts string `env:"LATCHKEY_REDIRECT_HOSTS" placeholder:"HOST,…" help:"Hosts that a signup link may lead to, *.example.com allowed. Default: any https host."`
 
-	BangoURL     string `env:"LATCHKEY_BANGO_URL" default:"https://resale.api.bango.net/v1" placeholder:"URL" help:"The Resale API, version included."`
-	BangoTimeout string `env:"LATCHKEY_BANGO_TIMEOUT" default:"10s" placeholder:"DURATION" help:"For one call to Bango, 100ms to 2m."`
+	BangoURL        string `env:"LATCHKEY_BANGO_URL" default:"https://resale.api.bango.net/v1" placeholder:"URL" help:"The Resale API, version included."`
+	BangoGeneration int    `env:"LATCHKEY_BANGO_GENERATION" default:"1" placeholder:"1|2" help:"Generation of Bango's API. Most of generation 2 is not published; see docs/bango.md."`
+	BangoWire       string `env:"LATCHKEY_BANGO_WIRE" placeholder:"NAME=VALUE,…" help:"Paths and words of the API that are not as usual; docs/bango.md lists the names."`
+	BangoOwnIDs     bool   `name:"bango-own-ids" env:"LATCHKEY_BANGO_OWN_IDS" help:"Give each entitlement our own id at Bango. Bango recommends to leave it to them."`
+	BangoMagic      string `name:"bango-magic-numbers" env:"LATCHKEY_BANGO_MAGIC_NUMBERS" placeholder:"OPERATION=VALUE,…" help:"X-Magic-Number for each operation; for generation 2's sandbox alone."`
+	ReconcileEvery  string `env:"LATCHKEY_RECONCILE_EVERY" default:"15m" placeholder:"DURATION" help:"How often open questions are read back from Bango, 1m to 24h."`
+	BangoTimeout    string `env:"LATCHKEY_BANGO_TIMEOUT" default:"10s" placeholder:"DURATION" help:"For one call to Bango, 100ms to 2m."`
 
 	SessionKeyFile       string `env:"LATCHKEY_SESSION_KEY_FILE" placeholder:"FILE" help:"Signs the session cookie. Default: made at first start and kept in the database."`
 	BangoUsernameFile    string `env:"LATCHKEY_BANGO_USERNAME_FILE" placeholder:"FILE" help:"User name at Bango; or LATCHKEY_BANGO_USERNAME."`
@@ -60,6 +67,7 @@ type portalFlags struct {
 	WebhookAudience      string `env:"LATCHKEY_WEBHOOK_AUDIENCE" placeholder:"NAME" help:"Whom these tokens must be meant for; required with an issuer."`
 	WebhookIntrospection string `name:"webhook-introspection-url" env:"LATCHKEY_WEBHOOK_INTROSPECTION_URL" placeholder:"URL" help:"Where an access token that comes with a notification is checked (RFC 7662)."`
 
+	BangoSigningKeyFile string `env:"LATCHKEY_BANGO_SIGNING_KEY_FILE" placeholder:"FILE" help:"RSA private key (PEM) that signs what is sent to Bango; or LATCHKEY_BANGO_SIGNING_KEY. Default: nothing is signed."`
 	WebhookKeyFile      string `env:"LATCHKEY_WEBHOOK_KEY_FILE" placeholder:"FILE" help:"Keys that Bango may present with a notification, comma-separated; or LATCHKEY_WEBHOOK_KEY."`
 	WebhookUsernameFile string `env:"LATCHKEY_WEBHOOK_USERNAME_FILE" placeholder:"FILE" help:"User name that Bango may present with a notification; or LATCHKEY_WEBHOOK_USERNAME."`
 	WebhookPasswordFile string `env:"LATCHKEY_WEBHOOK_PASSWORD_FILE" placeholder:"FILE" help:"Password that goes with it; or LATCHKEY_WEBHOOK_PASSWORD."`
@@ -81,6 +89,12 @@ type settings struct {
 	bangoUsername string
 	bangoPassword string
 	bangoTimeout  time.Duration
+	bangoWire     bango.Wire
+	signingKey    *rsa.PrivateKey // nil: nothing is signed
+	magicNumbers  map[string]string
+	ownIDs        bool
+
+	reconcileEvery time.Duration
 
 	sessionKey       string // empty: the one in the database
 	webhookKeys      []string
@@ -89,14 +103,17 @@ type settings struct {
 	webhookOAuth     handlers.OAuth
 }
 
-// settings checks the flags and reads the secrets. An error names the setting and what was expected, and never a secret.
+// settings checks the flags and reads the secrets. An error names each setting that is wrong, on a line of its own, with what was expected,
+// and never a secret.
 func (f portalFlags) settings() (settings, error) {
 	publicURL, err := f.publicURL()
 	s := settings{database: f.Database, listen: f.Listen, publicURL: publicURL, reseller: strings.TrimSpace(f.Reseller)}
-	err = cmp.Or(
+	err = errors.Join(
 		err,
 		checkName("LATCHKEY_RESELLER_NAME", s.reseller),
 		s.setBango(f),
+		s.setBangoWire(f),
+		s.setReconcile(f.ReconcileEvery),
 		s.setWebhook(f),
 		s.setWebhookOAuth(f),
 		s.setLinks(f.RedirectHosts),
@@ -138,6 +155,68 @@ func (s *settings) setBango(f portalFlags) (err error) {
 	}
 	if missing != nil {
 		return fmt.Errorf("%s is not set; Bango gives it to its resellers. To try Latchkey without it, run: latchkey demo", strings.Join(missing, " and "))
+	}
+	return nil
+}
+
+// setBangoWire sets what of the API differs from one account to the next.
+func (s *settings) setBangoWire(f portalFlags) (err error) {
+	base := bango.DefaultWire()
+	switch s.ownIDs = f.BangoOwnIDs; f.BangoGeneration {
+	case 0, 1: // 0 is that of commands without the flag
+	case 2:
+		base = bango.Generation2Wire()
+	default:
+		return fmt.Errorf("LATCHKEY_BANGO_GENERATION is %d; expected 1 or 2", f.BangoGeneration)
+	}
+	base.Generation = max(f.BangoGeneration, 1)
+	if s.bangoWire, err = bango.ParseWire(base, f.BangoWire); err != nil {
+		return fmt.Errorf("LATCHKEY_BANGO_WIRE: %w", err)
+	}
+	for pair := range strings.SplitSeq(f.BangoMagic, ",") {
+		if pair = strings.TrimSpace(pair); pair == "" {
+			continue
+		}
+		operation, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return fmt.Errorf("LATCHKEY_BANGO_MAGIC_NUMBERS has %q; expected OPERATION=VALUE, like create=CREATE_REQUEST_RETURNS_CREATED", pair)
+		}
+		if s.magicNumbers == nil {
+			s.magicNumbers = map[string]string{}
+		}
+		s.magicNumbers[strings.TrimSpace(operation)] = strings.TrimSpace(value)
+	}
+	key, err := secret("LATCHKEY_BANGO_SIGNING_KEY", f.BangoSigningKeyFile)
+	if err != nil || key == "" {
+		return err
+	}
+	if s.signingKey, err = bango.ParseSigningKey([]byte(key)); err != nil {
+		return fmt.Errorf("LATCHKEY_BANGO_SIGNING_KEY: %w", err)
+	}
+	return nil
+}
+
+// bango is what the settings say of Bango.
+func (s settings) bango() bango.Config {
+	return bango.Config{BaseURL: s.bangoURL, Username: s.bangoUsername, Password: s.bangoPassword, Timeout: s.bangoTimeout, Wire: s.bangoWire,
+		SigningKey: s.signingKey, MagicNumbers: s.magicNumbers}
+}
+
+// webhook is what the settings say of who may post notifications.
+func (s settings) webhook() handlers.Config {
+	return handlers.Config{WebhookKeys: s.webhookKeys, WebhookUsername: s.webhookUsername, WebhookPasswords: s.webhookPasswords,
+		WebhookOAuth: s.webhookOAuth}
+}
+
+// webhookGuarded reports whether a notification has to present anything.
+func (s settings) webhookGuarded() bool {
+	return len(s.webhookKeys) > 0 || s.webhookUsername != "" || s.webhookOAuth != handlers.OAuth{}
+}
+
+func (s *settings) setReconcile(every string) (err error) {
+	s.reconcileEvery, err = time.ParseDuration(every)
+	if err != nil || s.reconcileEvery < time.Minute || s.reconcileEvery > 24*time.Hour {
+		return fmt.Errorf("LATCHKEY_RECONCILE_EVERY is %q; expected a duration from 1m to 24h, like 15m", every)
 	}
 	return nil
 }
@@ -253,7 +332,9 @@ func secret(name, file string) (string, error) {
 var knownSettings = []string{
 	"LATCHKEY_LISTEN", "LATCHKEY_PUBLIC_URL", "LATCHKEY_DATABASE", "LATCHKEY_RESELLER_NAME", "LATCHKEY_REDIRECT_HOSTS",
 	"LATCHKEY_SESSION_KEY", "LATCHKEY_SESSION_KEY_FILE",
-	"LATCHKEY_BANGO_URL", "LATCHKEY_BANGO_TIMEOUT",
+	"LATCHKEY_BANGO_URL", "LATCHKEY_BANGO_TIMEOUT", "LATCHKEY_BANGO_GENERATION", "LATCHKEY_BANGO_WIRE", "LATCHKEY_BANGO_OWN_IDS",
+	"LATCHKEY_BANGO_MAGIC_NUMBERS", "LATCHKEY_BANGO_SIGNING_KEY", "LATCHKEY_BANGO_SIGNING_KEY_FILE", "LATCHKEY_RECONCILE_EVERY",
+	"LATCHKEY_S3_ENDPOINT", "LATCHKEY_S3_ACCESS_KEY", "LATCHKEY_S3_ACCESS_KEY_FILE", "LATCHKEY_S3_SECRET_KEY", "LATCHKEY_S3_SECRET_KEY_FILE",
 	"LATCHKEY_BANGO_USERNAME", "LATCHKEY_BANGO_USERNAME_FILE", "LATCHKEY_BANGO_PASSWORD", "LATCHKEY_BANGO_PASSWORD_FILE",
 	"LATCHKEY_WEBHOOK_KEY", "LATCHKEY_WEBHOOK_KEY_FILE",
 	"LATCHKEY_WEBHOOK_USERNAME", "LATCHKEY_WEBHOOK_USERNAME_FILE", "LATCHKEY_WEBHOOK_PASSWORD", "LATCHKEY_WEBHOOK_PASSWORD_FILE",

@@ -41,6 +41,9 @@ type engine interface {
 	// listen calls publish for what any process commits, until stop. It does nothing where alone.
 	listen(ctx context.Context, publish func(resale.Change), log *slog.Logger) (stop func(), err error)
 
+	// inspect finds out whether the data is sound and survives a loss of power.
+	inspect(ctx context.Context, writes, reads *sql.DB) (damage, durable error)
+
 	// unique returns the column whose uniqueness err is about, and false for any other error. The error's code decides.
 	unique(err error) (column string, ok bool)
 	// passing reports whether the transaction did nothing, and may go through if it is run again at once.

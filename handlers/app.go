@@ -25,6 +25,7 @@ type Config struct {
 	Hub              *resale.Hub
 	PublicURL        string   // how browsers and Bango reach the portal, without a slash at the end
 	SessionKey       []byte   // signs the session cookie, 32 bytes
+	InstanceKey      []byte   // by which the portal proves who it is, see [Proof]
 	WebhookKeys      []string // any of them is accepted
 	WebhookUsername  string
 	WebhookPasswords []string // any of them is accepted with the user name
@@ -44,6 +45,7 @@ type App struct {
 	sandbox  bool
 	log      *slog.Logger
 	ready    func(context.Context) error
+	instance []byte
 	fiber    *fiber.App
 	headers  headers
 	sessions *sessionStore
@@ -74,7 +76,7 @@ const (
 // New returns an App, which serves nothing yet.
 func New(c Config) *App {
 	a := &App{
-		service: c.Service, store: c.Store, hub: c.Hub, reseller: c.Reseller, sandbox: c.Sandbox, log: c.Log, ready: c.Ready,
+		service: c.Service, store: c.Store, hub: c.Hub, reseller: c.Reseller, sandbox: c.Sandbox, log: c.Log, ready: c.Ready, instance: c.InstanceKey,
 		headers: newHeaders(c.PublicURL), sessions: newSessionStore(c.Service, c.SessionKey, c.PublicURL),
 		foreign: http.NewCrossOriginProtection(), caller: newCaller(c),
 		streams: streams{of: map[string]int{}}, beat: 15 * time.Second,

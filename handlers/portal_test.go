@@ -66,7 +66,8 @@ func openPortal(t *testing.T, w with) *portal {
 	p.service = resale.NewService(resale.ServiceConfig{Store: p.store, Hub: p.hub, PublicURL: p.address, Log: log,
 		Links: resale.LinkRules{AllowLoopback: true}})
 	config := Config{Service: p.service, Store: p.store, Hub: p.hub, PublicURL: p.address, SessionKey: bytes.Repeat([]byte{7}, 32),
-		Log: log, Ready: p.store.Ping}
+		InstanceKey: bytes.Repeat([]byte{9}, 32),
+		Log:         log, Ready: p.store.Ping}
 	if w.config != nil {
 		w.config(&config)
 	}

@@ -3,6 +3,7 @@ package resale
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type Service struct {
 	store     Store
 	hub       *Hub
+	upstream  Upstream
 	publicURL string
 	links     LinkRules
 	reasons   ReasonList
@@ -26,7 +28,8 @@ type Service struct {
 type ServiceConfig struct {
 	Store      Store
 	Hub        *Hub
-	PublicURL  string // without a slash at the end
+	Upstream   Upstream // for what is asked while a person waits; nil where nothing is
+	PublicURL  string   // without a slash at the end
 	Links      LinkRules
 	Generation int  // of Bango's API, 1 or 2; 0 means 1. It decides which reasons hold
 	OwnIDs     bool // Bango is given our id of an entitlement as its own
@@ -39,7 +42,7 @@ func NewService(c ServiceConfig) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{store: c.Store, hub: c.Hub, publicURL: strings.TrimSuffix(c.PublicURL, "/"), links: c.Links,
+	return &Service{store: c.Store, hub: c.Hub, upstream: c.Upstream, publicURL: strings.TrimSuffix(c.PublicURL, "/"), links: c.Links,
 		reasons: ReasonLists[max(c.Generation, 1)], ownIDs: c.OwnIDs,
 		now: func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }, log: c.Log, wake: make(chan struct{}, 1)}
 }
@@ -262,3 +265,37 @@ func changeOf(e Entitlement) Change {
 
 // newID returns a UUIDv7: unique everywhere, and in the order of making within a process.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// Eligible returns which products Bango says that the customer may have, by our ids; nil where the account has no such list, or it cannot be had
+// now. Whoever asks is waiting, so that the line is not tried while it is held. Agents may.
+func (s *Service) Eligible(ctx context.Context, by Actor, customerID string) (map[string]bool, error) {
+	if err := by.must(Agent); err != nil {
+		return nil, err
+	}
+	customer, err := s.store.Customer(ctx, customerID)
+	if err != nil {
+		return nil, err
+	}
+	line, err := s.store.Line(ctx)
+	if err != nil || s.upstream == nil || line.State != LineOpen {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, eligibleTime)
+	defer cancel()
+	keys, a := s.upstream.Eligible(ctx, customer.Identifier)
+	if a.Verdict != VerdictDone {
+		return nil, nil
+	}
+	products, err := s.store.Products(ctx)
+	if err != nil {
+		return nil, err
+	}
+	eligible := map[string]bool{}
+	for _, p := range products {
+		eligible[p.ID] = slices.Contains(keys, p.Key)
+	}
+	return eligible, nil
+}
+
+// eligibleTime is how long the form for a new entitlement waits for the list of eligible products.
+const eligibleTime = 2 * time.Second
