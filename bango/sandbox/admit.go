@@ -30,6 +30,8 @@ type Reseller struct {
 	NotifyPassword string
 }
 
+const realm = `Basic realm="Bango Resale API sandbox"`
+
 // account is a Reseller and its calls of this minute. The sandbox's lock guards the latter.
 type account struct {
 	Reseller
@@ -71,7 +73,7 @@ func (c *Config) accounts() ([]*account, error) {
 func (s *Sandbox) admit(r *http.Request, header http.Header) (*account, *answer) {
 	who := s.authorised(r)
 	if who == nil {
-		header.Set("WWW-Authenticate", `Basic realm="Bango Resale API sandbox"`)
+		header.Set("WWW-Authenticate", realm)
 		a := refuse(http.StatusUnauthorized, codeUnauthorized, "The user name or the password is not valid") // src: platform/connectivity/basic-auth
 		return nil, &a
 	}

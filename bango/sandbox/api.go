@@ -15,7 +15,8 @@ type Call struct {
 	Method            string
 	Path              string // at most 500 bytes of it
 	RequestIdentifier string // X-RequestIdentifier, at most 500 bytes of it; empty for none
-	Status            int    // HTTP status of the answer
+	Status            int    // HTTP status of the answer; 0 where a fault left none
+	Fault             string // name of the fault that struck it; empty for none
 	At                time.Time
 }
 
@@ -36,11 +37,14 @@ func (s *Sandbox) api(base string, generation int) http.Handler {
 			who, refusal := s.admit(r, w.Header())
 			operation := func(r *http.Request) answer { return execute(caller{who, generation}, r) }
 			if refusal == nil {
+				if s.strike(w, r, operation) {
+					return
+				}
 				a = operation(r)
 			} else {
 				a = *refusal
 			}
-			s.record(r, a.status)
+			s.record(r, a.status, "")
 			w.Header().Set("Content-Type", "application/json; charset=utf-8")
 			w.Header().Set("Cache-Control", "no-store")
 			w.WriteHeader(a.status)
@@ -67,9 +71,9 @@ func (s *Sandbox) api(base string, generation int) http.Handler {
 	return mux
 }
 
-func (s *Sandbox) record(r *http.Request, status int) {
-	c := Call{Method: r.Method, Path: clip(r.URL.Path), RequestIdentifier: clip(requestIdentifier(r)), Status: status, At: s.Now()}
-	s.log.Debug("call", "method", c.Method, "path", c.Path, "request", c.RequestIdentifier, "status", c.Status)
+func (s *Sandbox) record(r *http.Request, status int, fault string) {
+	c := Call{Method: r.Method, Path: clip(r.URL.Path), RequestIdentifier: clip(requestIdentifier(r)), Status: status, Fault: fault, At: s.Now()}
+	s.log.Debug("call", "method", c.Method, "path", c.Path, "request", c.RequestIdentifier, "status", c.Status, "fault", c.Fault)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.callCount++

@@ -324,7 +324,8 @@ func TestCallsAreKept(t *testing.T) {
 	r := newRig(t)
 	r.call("GET", "/v1/entitlement/none", "")
 	r.call("POST", "/v1/entitlement", r.body("c", "BANGO", "BangoMusic"), "X-RequestIdentifier", "r-1")
-	want := []Call{{"GET", "/v1/entitlement/none", "", 404, nine}, {"POST", "/v1/entitlement", "r-1", 202, nine}}
+	want := []Call{{Method: "GET", Path: "/v1/entitlement/none", Status: 404, At: nine},
+		{Method: "POST", Path: "/v1/entitlement", RequestIdentifier: "r-1", Status: 202, At: nine}}
 	if got := r.Calls(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -68,6 +68,7 @@ type entitlement struct {
 	links      []*link // the newest last
 	declined   bool    // the last change of status was the end user's no
 	outbox     []outgoing
+	held       []outgoing // until the next notification, by a fault
 	notified   string
 	created    time.Time
 	activated  time.Time

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -19,8 +20,10 @@ const (
 
 // outgoing is a notification that is to be delivered. It says what was true when it was made.
 type outgoing struct {
-	reason string
-	body   []byte
+	reason           string
+	body             []byte
+	wrongCredentials bool
+	delivered        chan struct{} // closed once it is, or is given up
 }
 
 func newNotifyClient() *http.Client {
@@ -32,10 +35,32 @@ func newNotifyClient() *http.Client {
 	}}
 }
 
-// notify puts a notification of what the entitlement is now behind those that wait. The caller holds the lock.
+// notify puts a notification of what the entitlement is now behind those that wait, unless a fault strikes it. The caller holds the lock.
 func (s *Sandbox) notify(e *entitlement, reason string) {
-	e.outbox = append(e.outbox, outgoing{reason, toJSON(newNotification(reason, e.record()))})
-	e.notified = reason + ": waits to be delivered"
+	n := outgoing{reason: reason, body: toJSON(newNotification(reason, e.record()))}
+	held := e.held
+	e.held = nil
+	if rule, f := s.firstRule(true, anyOperation, e.request.customerIdentifier, e.request.merchantAccountKey); f != nil {
+		f.notify(s, e, n, rule.Value)
+	} else {
+		s.enqueue(e, n)
+	}
+	s.release(e, held)
+}
+
+// release queues notifications that a fault has held back. The caller holds the lock.
+func (s *Sandbox) release(e *entitlement, held []outgoing) {
+	for _, n := range held {
+		s.undelivered--
+		s.enqueue(e, n)
+	}
+}
+
+// enqueue puts a notification behind those that wait. The caller holds the lock.
+func (s *Sandbox) enqueue(e *entitlement, n outgoing) {
+	n.delivered = make(chan struct{})
+	e.outbox = append(e.outbox, n)
+	e.notified = n.reason + ": waits to be delivered"
 	s.undelivered++
 	if len(e.outbox) == 1 && s.stop.Err() == nil {
 		s.running.Go(func() { s.deliver(e) })
@@ -61,6 +86,7 @@ func (s *Sandbox) deliver(e *entitlement) {
 		s.mu.Lock()
 		e.outbox = e.outbox[1:]
 		s.undelivered--
+		close(next.delivered)
 		empty := len(e.outbox) == 0
 		s.mu.Unlock()
 		if empty {
@@ -73,7 +99,7 @@ func (s *Sandbox) deliver(e *entitlement) {
 func (s *Sandbox) deliverOne(e *entitlement, n outgoing) bool {
 	log := s.log.With("entitlement", e.id, "reason", n.reason)
 	for attempt := 1; ; attempt++ {
-		err := s.post(e.owner, s.address(e), n.body)
+		err := s.post(e.owner, s.address(e), n)
 		switch {
 		case s.stop.Err() != nil:
 			return false
@@ -125,8 +151,8 @@ func (s *Sandbox) address(e *entitlement) string {
 }
 
 // post makes one attempt. Only an answer of 2xx is a success.
-func (s *Sandbox) post(to *account, address string, body []byte) error {
-	req, err := http.NewRequestWithContext(s.stop, http.MethodPost, address, bytes.NewReader(body))
+func (s *Sandbox) post(to *account, address string, n outgoing) error {
+	req, err := http.NewRequestWithContext(s.stop, http.MethodPost, address, bytes.NewReader(n.body))
 	if err != nil {
 		return err
 	}
@@ -136,6 +162,10 @@ func (s *Sandbox) post(to *account, address string, body []byte) error {
 	}
 	if to.NotifyUsername != "" {
 		req.SetBasicAuth(to.NotifyUsername, to.NotifyPassword)
+	}
+	if n.wrongCredentials {
+		req.Header.Set("X-Api-Key", "wrong-"+rand.Text())
+		req.SetBasicAuth("wrong", rand.Text())
 	}
 	resp, err := s.client.Do(req)
 	var failed *url.Error

@@ -63,8 +63,10 @@ type Sandbox struct {
 	queue        map[*queued]struct{}
 	calls        recent[int, Call] // by running number
 	callCount    int
+	rules        []activeRule    // of faults, in the order in which they were set
+	ruleCount    int             // ever set
 	undelivered  int             // notifications
-	running      sync.WaitGroup  // one for each entitlement with an undelivered notification, each queued change, and lookForEnds
+	running      sync.WaitGroup  // one for each entitlement with an undelivered notification, each queued change, each connection that a fault holds, and lookForEnds
 	stop         context.Context // done once closed
 	cancel       context.CancelFunc
 }
