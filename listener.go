@@ -76,6 +76,9 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// NetConn returns the connection beneath, which the sandbox can reset.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 func (c *conn) Close() error {
 	c.heard.Do(func() { c.from.forget(c) })
 	return c.Conn.Close()

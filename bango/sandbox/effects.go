@@ -43,7 +43,7 @@ type fault struct {
 	Fault
 	check  func(value string) error                                   // nil where nothing can be set
 	effect func(*struck)                                              // answers
-	notify func(s *Sandbox, e *entitlement, n outgoing, value string) // in place of queue; the caller holds the lock
+	notify func(s *Sandbox, e *entitlement, n outgoing, value string) // in place of enqueue; the caller holds the lock
 }
 
 // struck is a call that a fault has struck.

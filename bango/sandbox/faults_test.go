@@ -277,6 +277,7 @@ func strikes(t *testing.T, f Fault, executed bool, header string) {
 			t.Error("there are two")
 		}
 	}
+	r.Close() // or the server would wait for what is still delayed
 }
 
 func TestADelayedCallIsCarriedOutAfterItsCallerLeft(t *testing.T) {
