@@ -37,6 +37,26 @@
 //     the magic numbers of a create and of activationInfo, the list of reasons, of which none need be given, suspend and resume as
 //     operations, and HTTP 409 for an ending of what has ended. BANGO_US_ASYNC is made up, and changes 5 s after its 202.
 //
+// # Faults on demand
+//
+// [Faults] lists what can go wrong on purpose: every row of the fault matrix that is not simply a sandbox that is stopped or does
+// what it should. A fault strikes by a rule, from [Sandbox.SetFault] or the page at /control, or by a header of one call, which belongs
+// to the sandbox alone:
+//
+//		X-Sandbox-Fault: reset
+//		X-Sandbox-Fault: reset;executed
+//		X-Sandbox-Fault: latency-short;value=2s
+//
+//	  - A call is struck by its header, else by the first rule that fits, else not at all; one without valid credentials never is.
+//	    A header that cannot be understood is a BAD_REQUEST.
+//	  - "Executed" is what the fault hides: the call was carried out, and its answer is delayed, lost or spoiled. Otherwise nothing happened,
+//	    and the same request again is carried out then. What is answered by a fault is not what is remembered for a request identifier.
+//	  - A fault of notifications in a header is for the next notification of the customer and merchant that the call is about.
+//	  - A notification that is late, or held back for the next one, no longer comes in order. Where a merchant activates at once, its
+//	    notification may be early anyway; the fault notification-early makes it so.
+//	  - Faults of the connection need HTTP/1; with HTTP/2 a stream ends instead. They leave the server's time limits behind, and end after
+//	    5 minutes at the latest.
+//
 // # Own choices
 //
 // Bango's public pages leave these open. They are choices, not facts:
@@ -110,7 +130,7 @@
 //
 // # Bounds
 //
-// It holds at most 20,000 entitlements, and refuses a create beyond that with NOT_AVAILABLE. The start page, the entitlements' and the
-// merchants' pages need no sign-in, show everything of every reseller, and let whoever reaches them change it: put nothing real into a
+// It holds at most 20,000 entitlements, and refuses a create beyond that with NOT_AVAILABLE. The start page, the page of faults, the
+// entitlements' and the merchants' pages need no sign-in, show everything of every reseller, and let whoever reaches them change it: put nothing real into a
 // sandbox. Time limits for reading and writing are those of the server that it is given to.
 package sandbox

@@ -19,7 +19,7 @@ import (
 var pageFiles embed.FS
 
 var pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{
-	"hue": hue, "initial": initial, "entitlementPath": entitlementPath, "long": long,
+	"hue": hue, "initial": initial, "entitlementPath": entitlementPath, "long": long, "described": described, "prepare": prepare,
 	"utc": func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04:05") },
 }).ParseFS(pageFiles, "pages/*.html"))
 
@@ -58,6 +58,7 @@ func (s *Sandbox) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.startPage)
 	mux.HandleFunc("GET /entitlement", s.entitlementPage)
 	mux.Handle("POST /entitlement", crossSite.Handler(http.HandlerFunc(s.merchantDoes)))
+	s.controlPages(mux, crossSite)
 	mux.HandleFunc("GET /merchant/{merchant}/register/{token}", s.registerPage)
 	mux.Handle("POST /merchant/{merchant}/register/{token}", crossSite.Handler(http.HandlerFunc(s.chosen)))
 	mux.HandleFunc("GET /merchant/{merchant}/done/{token}", s.donePage)
