@@ -14,6 +14,7 @@ import (
 // The sandbox's credentials are no secrets: nothing that they open is real.
 const (
 	sandboxUsername   = "sandbox"
+	sandboxSecond     = "sandbox-2" // another reseller
 	sandboxPassword   = "nothing-here-is-real"
 	sandboxWebhookKey = "sandbox-webhook-key"
 )
@@ -46,15 +47,17 @@ A portal uses it with these settings:
   LATCHKEY_BANGO_PASSWORD=%[3]s
   LATCHKEY_WEBHOOK_KEY=%[4]s
 
-Ctrl+C stops it.
-`, publicURL, sandboxUsername, sandboxPassword, sandboxWebhookKey)
+A second reseller, who sees nothing of the first: %[5]s, with the same password and key. Generation 2 of the API is at %[1]s/v2.
+Faults on demand and the clock are at %[1]s/control. Ctrl+C stops it.
+`, publicURL, sandboxUsername, sandboxPassword, sandboxWebhookKey, sandboxSecond)
 	return serveSandbox(ctx, box, listener)
 }
 
 // newSandbox returns a sandbox with its default merchants. The caller closes it.
 func newSandbox(publicURL string, log *slog.Logger) (*sandbox.Sandbox, error) {
 	return sandbox.New(sandbox.Config{Username: sandboxUsername, Password: sandboxPassword, PublicURL: publicURL,
-		NotifyKey: sandboxWebhookKey, Log: log})
+		NotifyKey: sandboxWebhookKey, Log: log, Resellers: []sandbox.Reseller{
+			{Name: "A second reseller", Username: sandboxSecond, Password: sandboxPassword, NotifyKey: sandboxWebhookKey}}})
 }
 
 // serveSandbox answers on the listener until ctx is done.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const controlCalls = 50 // on the control page
@@ -20,6 +21,7 @@ func (s *Sandbox) controlPages(mux *http.ServeMux, crossSite *http.CrossOriginPr
 		s.showControl(w, http.StatusOK, control{Form: form, Times: strconv.Itoa(form.Times)})
 	})
 	mux.Handle("POST /control/set", crossSite.Handler(http.HandlerFunc(s.setByForm)))
+	mux.Handle("POST /control/clock", crossSite.Handler(http.HandlerFunc(s.clockByForm)))
 	mux.Handle("POST /control/clear", crossSite.Handler(http.HandlerFunc(s.clearByForm)))
 }
 
@@ -33,10 +35,11 @@ type control struct {
 	Faults     []Fault
 	Operations []string
 	Merchants  []Merchant
+	Now        time.Time // by the sandbox's own clock
 }
 
 func (s *Sandbox) showControl(w http.ResponseWriter, status int, page control) {
-	page.Faults, page.Operations, page.Merchants = Faults(), operations, s.config.Merchants
+	page.Faults, page.Operations, page.Merchants, page.Now = Faults(), operations, s.config.Merchants, s.Now()
 	s.mu.Lock()
 	page.Rules = slices.Clone(s.rules)
 	page.Calls = s.calls.all()
@@ -68,6 +71,21 @@ func (s *Sandbox) setByForm(w http.ResponseWriter, r *http.Request) {
 		s.showControl(w, http.StatusBadRequest, control{Problem: problem, Form: rule, Times: field("times")})
 		return
 	}
+	http.Redirect(w, r, "/control", http.StatusSeeOther)
+}
+
+// moves are the ways in which the form moves the clock.
+var moves = map[string]time.Duration{"hour": time.Hour, "day": 24 * time.Hour, "month": 31 * 24 * time.Hour}
+
+// clockByForm moves the sandbox's clock on, so that ends and expiries come while somebody watches.
+func (s *Sandbox) clockByForm(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+	by, known := moves[r.PostFormValue("by")]
+	if !known {
+		s.showControl(w, http.StatusBadRequest, control{Problem: "The clock moves on by an hour, a day or a month.", Form: FaultRule{Fault: faults[0].Name}, Times: "1"})
+		return
+	}
+	s.MoveClock(by)
 	http.Redirect(w, r, "/control", http.StatusSeeOther)
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // submit sends a form of the control page; header are name and value in turn.
@@ -100,7 +101,7 @@ func TestAnotherSiteCannotSetOrClearFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}} {
-		for path, fields := range map[string]url.Values{"/control/set": {"fault": {"drip"}, "times": {"0"}}, "/control/clear": {"rule": {"all"}}} {
+		for path, fields := range map[string]url.Values{"/control/set": {"fault": {"drip"}, "times": {"0"}}, "/control/clock": {"by": {"day"}}, "/control/clear": {"rule": {"all"}}} {
 			if status, _, body := r.submit(path, fields, header...); status != 403 || !strings.Contains(body, "This did not come from this page") {
 				t.Errorf("%s %v: HTTP %d", path, header, status)
 			}
@@ -122,5 +123,20 @@ func TestTheControlPageEscapes(t *testing.T) {
 	status, body := r.page(r.server.URL + "/control?fault=" + url.QueryEscape(evil))
 	if status != 200 || strings.Contains(body, "<script") || strings.Count(body, "&lt;script&gt;") != 4 || strings.Contains(body, "ZgotmplZ") {
 		t.Errorf("HTTP %d, %d times\n%s", status, strings.Count(body, "&lt;script&gt;"), body)
+	}
+}
+
+// The clock is moved on by the form, and what is due by then happens.
+func TestTheClockIsMovedOn(t *testing.T) {
+	r := newRig(t)
+	before := r.Now()
+	if status, location, _ := r.submit("/control/clock", url.Values{"by": {"month"}}, "Sec-Fetch-Site", "same-origin"); status != 303 || location != "/control" {
+		t.Errorf("status %d, leads to %q", status, location)
+	}
+	if moved := r.Now().Sub(before); moved < 31*24*time.Hour || moved > 32*24*time.Hour {
+		t.Errorf("it moved by %s", moved)
+	}
+	if status, _, body := r.submit("/control/clock", url.Values{"by": {"year"}}, "Sec-Fetch-Site", "same-origin"); status != 400 || !strings.Contains(body, "a day or a month") {
+		t.Errorf("status %d: %.300s", status, body)
 	}
 }
