@@ -169,8 +169,6 @@ func (c *Client) judge(op operation, status int, retryAfter time.Duration, raw [
 		return distrust(OutcomeUnknown, errors.New("it asks for an action and names none"))
 	case outcome == OutcomeAction && p.Action == ActionNavigate && p.URL == "":
 		return distrust(OutcomeUnknown, errors.New("it asks to open an address and gives none"))
-	case len(p.URL) > MaxURL:
-		return distrust(OutcomeUnknown, fmt.Errorf("its address is longer than %d bytes", MaxURL))
 	}
 	return reply, nil
 }

@@ -9,9 +9,6 @@ import (
 // ActionNavigate is the one documented value of Parameters.Action: the end user must open Parameters.URL. src: resale/entitlements/create
 const ActionNavigate = "NAVIGATE_TO_URL"
 
-// MaxURL is the longest registration URL that is believed, in bytes. src: Gen 2 activation FAQ
-const MaxURL = 10_000
-
 // Record is Bango's record of an entitlement. Empty strings and zero times were null or missing.
 // src: resale/api-ref/entitlement/reactivate/post
 type Record struct {

@@ -158,7 +158,11 @@ func sentence(e *bango.Error) string {
 	if e.ResponseMessage != "" {
 		return e.ResponseMessage
 	}
-	return upper(e.Text()) + "."
+	text := upper(e.Text()) + "."
+	if e.Outcome == bango.OutcomeRedirected {
+		text += " Look at LATCHKEY_BANGO_URL."
+	}
+	return text
 }
 
 func upper(s string) string {

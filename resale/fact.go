@@ -149,5 +149,6 @@ func (e Entitlement) with(f Fact) Entitlement {
 // onlyNewLink reports whether a fresh registration URL is all that changed: Bango gives one without touching its dates.
 func onlyNewLink(before, after Entitlement) bool {
 	before.RegistrationURL, before.RegistrationExpires = after.RegistrationURL, after.RegistrationExpires
+	before.Message = after.Message // ours, of an earlier answer
 	return before == after
 }

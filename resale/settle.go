@@ -3,15 +3,17 @@ package resale
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // settle commits what one attempt at a request showed: the request's state, what it means for the entitlement, the timeline and the
 // evidence, in one transaction. The last answer is the one that counts; the line to Bango follows all of them. began is when the attempt did.
 func (s *Service) settle(ctx context.Context, r Request, answers []Answer, began time.Time) error {
-	last := answers[len(answers)-1]
 	asked := false
 	err := s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		last := answers[len(answers)-1]
 		if err := s.noteLine(ctx, tx, answers, began); err != nil {
 			return err
 		}
@@ -22,6 +24,14 @@ func (s *Service) settle(ctx context.Context, r Request, answers []Answer, began
 		stored, err := tx.Request(ctx, r.ID)
 		if err != nil {
 			return err
+		}
+		if last.Fact.BangoID != "" && last.Fact.BangoID != before.BangoID {
+			switch other, err := tx.EntitlementByBangoID(ctx, last.Fact.BangoID); {
+			case err == nil:
+				last.Verdict, last.Message = VerdictMismatch, "Bango's answer speaks of another entitlement: "+other.Ref+"."
+			case CodeOf(err) != CodeNotFound:
+				return err
+			}
 		}
 		o := s.outcome(before, r, last)
 		if asked, err = s.change(ctx, tx, before, &o.after, o.doubted); err != nil {
@@ -212,8 +222,15 @@ func checkedText(f Fact, effect Effect) string {
 	return said + ", as known"
 }
 
-// clip shortens what came from outside to at most n bytes, for a sentence.
+// clip shortens what came from outside to at most n bytes, for a sentence. What cannot be seen, say a line break or a change of the
+// direction of writing, becomes U+FFFD: the evidence has it as it came.
 func clip(s string, n int) string {
+	s = strings.Map(func(c rune) rune {
+		if !unicode.IsGraphic(c) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, s)
 	if len(s) <= n {
 		return s
 	}
