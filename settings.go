@@ -60,14 +60,14 @@ type portalFlags struct {
 	ReconcileEvery  string `env:"LATCHKEY_RECONCILE_EVERY" default:"15m" placeholder:"DURATION" help:"How often open questions are read back from Bango, 1m to 24h."`
 	BangoTimeout    string `env:"LATCHKEY_BANGO_TIMEOUT" default:"10s" placeholder:"DURATION" help:"For one call to Bango, 100ms to 2m."`
 
-	SessionKeyFile       string `env:"LATCHKEY_SESSION_KEY_FILE" placeholder:"FILE" help:"Signs the session cookie. Default: made at first start and kept in the database."`
-	BangoUsernameFile    string `env:"LATCHKEY_BANGO_USERNAME_FILE" placeholder:"FILE" help:"User name at Bango; or LATCHKEY_BANGO_USERNAME."`
-	BangoPasswordFile    string `env:"LATCHKEY_BANGO_PASSWORD_FILE" placeholder:"FILE" help:"Password at Bango; or LATCHKEY_BANGO_PASSWORD."`
 	WebhookIssuer        string `env:"LATCHKEY_WEBHOOK_ISSUER" placeholder:"URL" help:"Issuer of the OAuth2 access tokens (JWT) that Bango may present with a notification."`
 	WebhookAudience      string `env:"LATCHKEY_WEBHOOK_AUDIENCE" placeholder:"NAME" help:"Whom these tokens must be meant for; required with an issuer."`
 	WebhookIntrospection string `name:"webhook-introspection-url" env:"LATCHKEY_WEBHOOK_INTROSPECTION_URL" placeholder:"URL" help:"Where an access token that comes with a notification is checked (RFC 7662)."`
 
 	BangoSigningKeyFile string `env:"LATCHKEY_BANGO_SIGNING_KEY_FILE" placeholder:"FILE" help:"RSA private key (PEM) that signs what is sent to Bango; or LATCHKEY_BANGO_SIGNING_KEY. Default: nothing is signed."`
+	SessionKeyFile      string `env:"LATCHKEY_SESSION_KEY_FILE" placeholder:"FILE" help:"Signs the session cookie. Default: made at first start and kept in the database."`
+	BangoUsernameFile   string `env:"LATCHKEY_BANGO_USERNAME_FILE" placeholder:"FILE" help:"User name at Bango; or LATCHKEY_BANGO_USERNAME."`
+	BangoPasswordFile   string `env:"LATCHKEY_BANGO_PASSWORD_FILE" placeholder:"FILE" help:"Password at Bango; or LATCHKEY_BANGO_PASSWORD."`
 	WebhookKeyFile      string `env:"LATCHKEY_WEBHOOK_KEY_FILE" placeholder:"FILE" help:"Keys that Bango may present with a notification, comma-separated; or LATCHKEY_WEBHOOK_KEY."`
 	WebhookUsernameFile string `env:"LATCHKEY_WEBHOOK_USERNAME_FILE" placeholder:"FILE" help:"User name that Bango may present with a notification; or LATCHKEY_WEBHOOK_USERNAME."`
 	WebhookPasswordFile string `env:"LATCHKEY_WEBHOOK_PASSWORD_FILE" placeholder:"FILE" help:"Password that goes with it; or LATCHKEY_WEBHOOK_PASSWORD."`

@@ -21,7 +21,6 @@ import (
 type introspection struct {
 	OAuth
 	client  *http.Client
-	now     func() time.Time
 	lookups singleflight.Group // by the hash of the token
 	slots   chan struct{}      // one for each call under way
 
@@ -35,7 +34,7 @@ const (
 )
 
 func newIntrospection(o OAuth) *introspection {
-	return &introspection{OAuth: o, client: newTokenClient(newTokenTransport()), now: time.Now, slots: make(chan struct{}, maxLookups),
+	return &introspection{OAuth: o, client: newTokenClient(newTokenTransport()), slots: make(chan struct{}, maxLookups),
 		admitted: map[[sha256.Size]byte]time.Time{}}
 }
 
@@ -46,7 +45,7 @@ func (i *introspection) admits(ctx context.Context, token string) (bool, error) 
 	}
 	found := i.lookups.DoChan(string(hash[:]), func() (any, error) {
 		until, err := i.ask(token)
-		admits := until.After(i.now())
+		admits := until.After(time.Now())
 		if admits {
 			i.remember(hash, until)
 		}
@@ -76,7 +75,7 @@ func (i *introspection) ask(token string) (until time.Time, err error) {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	req.SetBasicAuth(url.QueryEscape(i.IntrospectionUsername), url.QueryEscape(i.IntrospectionPassword)) // RFC 6749, 2.3.1
-	asked := i.now()
+	asked := time.Now()
 	resp, err := i.client.Do(req)
 	if err != nil {
 		return until, fmt.Errorf("the authorization server could not be asked about an access token: %w", err)
@@ -123,7 +122,7 @@ func (o *oneOrMany) UnmarshalJSON(raw []byte) error {
 func (i *introspection) remembers(hash [sha256.Size]byte) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.admitted[hash].After(i.now())
+	return i.admitted[hash].After(time.Now())
 }
 
 // remember makes room where there is none: of what is over, else of any one, which will just be asked for again.
@@ -131,7 +130,7 @@ func (i *introspection) remember(hash [sha256.Size]byte, until time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if len(i.admitted) >= maxAdmitted {
-		now := i.now()
+		now := time.Now()
 		for other, end := range i.admitted {
 			if !end.After(now) {
 				delete(i.admitted, other)
