@@ -105,7 +105,7 @@ func brief(err error) error {
 }
 
 // pacedBy is the least time from the start of one call for keys to the start of the next.
-const pacedBy = 200 * time.Millisecond
+const pacedBy = 100 * time.Millisecond
 
 // pace makes calls keep their distance. A token with a wrong signature makes the keys be fetched anew, since they may have changed;
 // strangers must not make us call without a pause.
