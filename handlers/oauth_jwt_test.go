@@ -200,8 +200,8 @@ func TestAnIssuerThatIsDownRefusesNobody(t *testing.T) {
 
 			a.does(func() { a.broken = broken }) // the keys that are known stay known
 			n.mustGet(t, key.token(a.claims()), 200)
-			if log := n.log.String(); len(log) > 20_000 {
-				t.Errorf("the log is %d bytes long", len(log))
+			if strings.Contains(n.log.String(), strings.Repeat("x", 400)) {
+				t.Error("the log has a whole answer in it")
 			}
 		})
 	}
