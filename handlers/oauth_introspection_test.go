@@ -61,7 +61,8 @@ func TestAnIntrospectionThatFailsRefusesNobody(t *testing.T) {
 	good := startAuthority(t)
 	good.does(func() { good.says = answers(200, `{"active":true}`) })
 	a := startAuthority(t)
-	n := openForTokens(t, OAuth{IntrospectionURL: a.URL + "/introspect", IntrospectionUsername: "portal", IntrospectionPassword: "canary-password"})
+	n := openForTokens(t, OAuth{IntrospectionURL: a.URL + "/introspect", IntrospectionUsername: "portal",
+		IntrospectionPassword: "canary-password"})
 	a.does(func() { a.says = answers(200, `{"active":true}`) })
 	n.mustGet(t, "known-token", 200)
 	failures := outages(t, good)

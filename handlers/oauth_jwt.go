@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,6 +61,9 @@ func (i *issuer) keySet(ctx context.Context) (*oidc.RemoteKeySet, error) {
 		}
 		if err := provider.Claims(&at); err != nil {
 			return nil, err
+		}
+		if u, err := url.Parse(at.Keys); err != nil || !private(u) {
+			return nil, errors.New("it says that they are at an address that is neither https nor on this machine")
 		}
 		keys := oidc.NewRemoteKeySet(i.client, at.Keys)
 		i.keys.Store(keys)

@@ -210,9 +210,14 @@ func TestAnIssuerThatIsDownRefusesNobody(t *testing.T) {
 func TestKeysComeFromPrivateAddressesAlone(t *testing.T) {
 	a := startAuthority(t)
 	key := newSigner(t, "one", oidc.ES256)
-	a.does(func() { a.broken = answers(200, `{"issuer":"`+a.URL+`","jwks_uri":"http://192.0.2.1/keys"}`) })
+	a.publishes(key.public)
 	n := openForTokens(t, OAuth{Issuer: a.URL, Audience: "latchkey"})
-	n.mustGet(t, key.token(a.claims()), 503)
+	for _, at := range []string{`"http://192.0.2.1/keys"`, `"file:///keys"`, `"/keys"`, `""`, `null`} {
+		a.does(func() { a.broken = answers(200, `{"issuer":"`+a.URL+`","jwks_uri":`+at+`}`) })
+		n.mustGet(t, key.token(a.claims()), 503)
+	}
+	a.does(func() { a.broken = nil })
+	n.mustGet(t, key.token(a.claims()), 200) // it is asked again
 	if log := n.log.String(); !strings.Contains(log, "neither https nor on this machine") {
 		t.Errorf("the log does not say why: %s", log)
 	}
