@@ -306,8 +306,12 @@ func (r *certification) reasonCarried(ctx context.Context) (string, error) {
 	if json.Unmarshal(raw, &inText) == nil { // the documents say both object and string
 		raw = []byte(inText)
 	}
-	var got bango.Reason
-	if err := json.Unmarshal(raw, &got); err != nil || got != r.reason {
+	var got struct {
+		Category    string `json:"cancelReasonCategory"`
+		Code        string `json:"cancelReasonCode"`
+		Description string `json:"cancelReasonDescription"`
+	}
+	if err := json.Unmarshal(raw, &got); err != nil || bango.Reason(got) != r.reason {
 		return "", fmt.Errorf("extensionData is %s", cmp.Or(string(reply.Record.ExtensionData), "missing"))
 	}
 	return got.Category + " " + got.Code, nil

@@ -130,7 +130,7 @@ func newCertifyBench(t *testing.T, break_ fault, merchants ...sandbox.Merchant) 
 		t.Setenv(name, value)
 	}
 	b.cmd = certifyCmd{Merchant: "BANGO", Product: "BangoMusic", Wait: time.Minute, Evidence: filepath.Join(t.TempDir(), "evidence"),
-		portalFlags: portalFlags{BangoURL: address + "/v1", BangoTimeout: "10s", addressFlags: addressFlags{Listen: freeAddress(t)}}}
+		portalFlags: portalFlags{BangoURL: address + "/v1", BangoTimeout: "10s", ReconcileEvery: "15m", addressFlags: addressFlags{Listen: freeAddress(t)}}}
 	return b
 }
 
