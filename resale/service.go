@@ -179,7 +179,7 @@ func (s *Service) Await(ctx context.Context, id string, atMost time.Duration) (E
 	return s.await(ctx, id, atMost, func(e Entitlement) (bool, error) { return e.Status != Requested, nil })
 }
 
-// await returns the entitlement as soon as enough is known, or as it is when the time is up.
+// await returns the entitlement as soon as enough is known, or as it is when the time is up or nothing is sent for now.
 func (s *Service) await(ctx context.Context, id string, atMost time.Duration, enough func(Entitlement) (bool, error)) (Entitlement, error) {
 	listener := s.hub.Listen(TopicEntitlement(id))
 	defer listener.Close()
@@ -192,6 +192,9 @@ func (s *Service) await(ctx context.Context, id string, atMost time.Duration, en
 		}
 		if known, err := enough(e); err != nil || known {
 			return e, err
+		}
+		if line, err := s.store.Line(ctx); err != nil || line.Held(s.now()) > 0 {
+			return e, err // nothing is sent for now
 		}
 		select {
 		case _, open := <-listener.Signal:
