@@ -3,7 +3,10 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -70,4 +73,49 @@ func reasonTable() string {
 		}
 	}
 	return b.String()
+}
+
+// The README has every setting, each by its name without the _FILE that all secrets may have.
+func TestREADMEHasEverySetting(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range knownSettings {
+		if !strings.Contains(string(readme), "`"+strings.TrimSuffix(name, "_FILE")+"`") {
+			t.Errorf("README.md does not name %s", name)
+		}
+	}
+}
+
+var localLink = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+
+// What a document links to in this repository is there.
+func TestDocumentsLinkToWhatIsThere(t *testing.T) {
+	links := 0
+	documents, _ := filepath.Glob("*.md")
+	err := filepath.WalkDir("docs", func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".md") {
+			documents = append(documents, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range localLink.FindAllStringSubmatch(string(text), -1) {
+			links++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(document), filepath.FromSlash(link[1]))); err != nil {
+				t.Errorf("%s links to %s, which is not there", document, link[1])
+			}
+		}
+	}
+	if links < 20 {
+		t.Errorf("only %d links were found in %d documents", links, len(documents))
+	}
 }
