@@ -24,9 +24,9 @@ type importReportsCmd struct {
 	Adopt    bool   `help:"Take over what is at Bango and not here, with its customers and products: the first run of a new portal."`
 	Location string `arg:"" placeholder:"FILE|FOLDER|s3://BUCKET/PREFIX" help:"Where the files are. Of a folder, the newest Active report of each merchant is compared; a Change or Event report must be named."`
 
-	S3Endpoint      string `env:"LATCHKEY_S3_ENDPOINT" placeholder:"HOST" help:"Of the bucket, as Bango told; https."`
-	S3AccessKeyFile string `env:"LATCHKEY_S3_ACCESS_KEY_FILE" placeholder:"FILE" help:"Access key of the bucket; or LATCHKEY_S3_ACCESS_KEY."`
-	S3SecretKeyFile string `env:"LATCHKEY_S3_SECRET_KEY_FILE" placeholder:"FILE" help:"Secret key of the bucket; or LATCHKEY_S3_SECRET_KEY."`
+	S3Endpoint      string `name:"s3-endpoint" env:"LATCHKEY_S3_ENDPOINT" placeholder:"HOST" help:"Of the bucket, as Bango told; https."`
+	S3AccessKeyFile string `name:"s3-access-key-file" env:"LATCHKEY_S3_ACCESS_KEY_FILE" placeholder:"FILE" help:"Access key of the bucket; or LATCHKEY_S3_ACCESS_KEY."`
+	S3SecretKeyFile string `name:"s3-secret-key-file" env:"LATCHKEY_S3_SECRET_KEY_FILE" placeholder:"FILE" help:"Secret key of the bucket; or LATCHKEY_S3_SECRET_KEY."`
 }
 
 func (c *importReportsCmd) Run(ctx context.Context, s streams) error {
@@ -46,7 +46,7 @@ func (c *importReportsCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	files := newestActive(found)
+	files := newestActive(found, c.Location)
 	if len(files) == 0 {
 		return fmt.Errorf("%s holds no report file; expected names like AR_V1_D_20261123.csv", c.Location)
 	}
@@ -63,8 +63,8 @@ func (c *importReportsCmd) Run(ctx context.Context, s streams) error {
 }
 
 // newestActive returns the newest Active report of each merchant, or a file that was named, whatever it is. files are sorted by period.
-func newestActive(files []reports.File) []reports.File {
-	if len(files) == 1 {
+func newestActive(files []reports.File, location string) []reports.File {
+	if len(files) == 1 && (files[0].Name == reports.Name{} || files[0].Location == location) {
 		return files
 	}
 	newest := map[string]int{}

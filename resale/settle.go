@@ -45,6 +45,13 @@ func (s *Service) settle(ctx context.Context, r Request, answers []Answer, began
 				return err
 			}
 		}
+		if o.rejected {
+			d := Drift{Subject: before.BangoID, Kind: Differs, EntitlementID: before.ID, OursStatus: before.Status, OursProduct: before.ProductKey,
+				Fact: last.Fact, Source: "read back from Bango"}
+			if err := s.noteDrift(ctx, tx, d); err != nil {
+				return err
+			}
+		}
 		if o.absent {
 			if err := s.noteMissingThere(ctx, tx, o.after); err != nil {
 				return err
@@ -82,12 +89,13 @@ func (s *Service) settle(ctx context.Context, r Request, answers []Answer, began
 
 // outcome is what an answer makes of an entitlement and the request that asked.
 type outcome struct {
-	after   Entitlement
-	request Request
-	kind    EventKind
-	text    string
-	doubted bool // Bango's record has to be read back
-	absent  bool // Bango has no record of what it once told us of
+	after    Entitlement
+	request  Request
+	kind     EventKind
+	text     string
+	doubted  bool // Bango's record has to be read back
+	absent   bool // Bango has no record of what it once told us of
+	rejected bool // Bango's record contradicts an ending
 }
 
 // outcome is pure but for the clock and the jitter of the next attempt.
@@ -186,6 +194,7 @@ func (s *Service) applyAnswer(o *outcome, r Request, a Answer) {
 	case effect == EffectForeign:
 		person("Bango's answer speaks of another entitlement or customer.")
 	case effect == EffectRejected:
+		o.rejected = true
 		person("Bango's record says %s though this entitlement has ended.", a.Fact.Status)
 	case effect == EffectDoubted:
 		o.doubted = true
