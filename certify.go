@@ -43,7 +43,7 @@ func (c *certifyCmd) open(ctx context.Context, out io.Writer) (*certification, e
 	}
 	now := time.Now().UTC()
 	r := &certification{set: set, merchant: c.Merchant, product: c.Product, offer: c.Offer, auto: c.Auto || set.links.AllowLoopback,
-		out: out, tag: now.Format("20060102T150405") + "-" + strings.ToLower(rand.Text()[:6]), made: map[string]bool{},
+		out: out, reason: testReason(set.bangoWire.Generation), tag: now.Format("20060102T150405") + "-" + strings.ToLower(rand.Text()[:6]), made: map[string]bool{},
 		patience: patience{person: c.Wait, merchant: time.Minute, notification: 30 * time.Second, between: 2 * time.Second}}
 	if r.client, err = bango.New(set.bango()); err != nil {
 		return nil, fmt.Errorf("LATCHKEY_BANGO_URL: %w", err)
@@ -88,7 +88,8 @@ type certification struct {
 	requestID string          // of the first create
 	create    *bango.Reply    // the answer to it
 	id        string          // what it made
-	reason    bango.Reason    // of the cancel
+	reason    bango.Reason    // of every ending
+	ending    bool            // the cancel was for a date to come
 	revoked   string          // the entitlement that was revoked
 	made      map[string]bool // entitlements that this run has seen made
 	customers []string        // that they may have been made for
@@ -261,13 +262,21 @@ func (r *certification) report(ctx context.Context, customer string) (*bango.Rep
 	})
 }
 
-// reads reads a record until it has one of the statuses, and returns what it saw last.
-func (r *certification) reads(ctx context.Context, id string, atMost time.Duration, statuses ...string) (*bango.Reply, error) {
+// wanted says whether a record is as it is to become.
+type wanted func(bango.Record) bool
+
+// is wants one of the statuses.
+func is(statuses ...string) wanted {
+	return func(record bango.Record) bool { return slices.Contains(statuses, record.Status) }
+}
+
+// reads reads a record until it is as wanted.
+func (r *certification) reads(ctx context.Context, id string, atMost time.Duration, want wanted) (*bango.Reply, error) {
 	limit := time.NewTimer(atMost)
 	defer limit.Stop()
 	for {
 		reply, err := r.read(ctx, id)
-		if err == nil && slices.Contains(statuses, reply.Record.Status) {
+		if err == nil && want(reply.Record) {
 			return reply, nil
 		}
 		pause := time.NewTimer(r.patience.between)
@@ -285,18 +294,18 @@ func (r *certification) reads(ctx context.Context, id string, atMost time.Durati
 	}
 }
 
-// change makes a write to an entitlement and returns its record once it has one of the statuses: at once, or, where Bango has queued the
+// change makes a write to an entitlement and returns its record once it is as wanted: at once, or, where Bango has queued the
 // change for the merchant, after reading it back.
-func (r *certification) change(ctx context.Context, id string, do func(requestID string) (*bango.Reply, error), statuses ...string) (*bango.Reply, error) {
+func (r *certification) change(ctx context.Context, id string, do func(requestID string) (*bango.Reply, error), want wanted) (*bango.Reply, error) {
 	requestID := r.newRequestID()
 	reply, err := r.call(requestID, func() (*bango.Reply, error) { return do(requestID) })
 	switch {
 	case err != nil:
 		return nil, err
-	case slices.Contains(statuses, reply.Record.Status):
+	case want(reply.Record):
 		return reply, nil
 	case reply.Outcome == bango.OutcomeAccepted:
-		return r.reads(ctx, id, r.patience.merchant, statuses...)
+		return r.reads(ctx, id, r.patience.merchant, want)
 	}
 	return nil, fmt.Errorf("HTTP %d %s, and the status is %s", reply.Exchange.Status, reply.ResponseCode, reply.Record.Status)
 }
@@ -331,7 +340,7 @@ func (r *certification) cleanUp(ctx context.Context) string {
 			continue
 		}
 		requestID := r.newRequestID()
-		reply, err = r.call(requestID, func() (*bango.Reply, error) { return r.client.Cancel(ctx, requestID, id, testReason) })
+		reply, err = r.call(requestID, func() (*bango.Reply, error) { return r.client.Cancel(ctx, requestID, id, r.reason) })
 		if err == nil && (reply.Outcome == bango.OutcomeAccepted || slices.Contains(over, reply.Record.Status)) {
 			cancelled = append(cancelled, id)
 		} else if !notThere(err) {

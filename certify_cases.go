@@ -33,8 +33,14 @@ const (
 // over are the statuses of what has ended or will by itself.
 var over = []string{activeEnding, cancelled, revoked, inTrouble}
 
-// testReason is the published reason for what was a test. src: resale/api-ref/reason-codes
-var testReason = bango.Reason{Category: "ACTIVATION_ROLLBACK", Code: "TEST_ENTITLEMENT", Description: "certification by Latchkey"}
+// testReason is the published reason for what was a test; generation 2 has none for that. src: resale/api-ref/reason-codes, Gen 2
+// categories-and-codes
+func testReason(generation int) bango.Reason {
+	if generation == 2 {
+		return bango.Reason{Category: "CUSTOMER_CANCELLED", Code: "OTHER", Description: "certification by Latchkey"}
+	}
+	return bango.Reason{Category: "ACTIVATION_ROLLBACK", Code: "TEST_ENTITLEMENT", Description: "certification by Latchkey"}
+}
 
 // The names of cases that others build upon.
 const (
@@ -61,11 +67,13 @@ var certCases = []certCase{
 	{caseQuery, true, caseActivate, "200 OK, ACTIVE, with what was asked for and dateActivated", (*certification).query},
 	{"Second create while ACTIVE", false, caseActivate, "400 BAD_REQUEST, maximum number reached", (*certification).secondCreate},
 	{"Report", false, caseActivate, "the customer's one entitlement, ACTIVE", (*certification).reportListsIt},
+	{"Update", false, caseActivate, "ACTIVE, with another dateExpiry", (*certification).update},
 	{caseSuspend, false, caseActivate, "SUSPENDED", (*certification).suspend},
 	{"Resume", false, caseSuspend, "ACTIVE", (*certification).resume},
 	{caseCancel, true, caseActivate, "ACTIVE-ENDING with a date to come, or CANCELLED", (*certification).cancel},
 	{"Reason of the cancel", false, caseCancel, "the reason in extensionData", (*certification).reasonCarried},
 	{"Notification of the ending", false, caseCancel, "ACTIVE-ENDING or CANCELLED, at the notificationUrl", notified(activeEnding, cancelled)},
+	{"Undo of the cancel", false, caseCancel, "ACTIVE, without a dateEnded", (*certification).undo},
 	{caseRevoke, false, caseCreate, "REVOKED", (*certification).revokeAnother},
 	{"Cancel of what has ended", false, caseRevoke, "a refusal, and it stays REVOKED", (*certification).cancelEnded},
 }
@@ -179,7 +187,7 @@ func (r *certification) activate(ctx context.Context) (string, error) {
 		} else {
 			fmt.Fprintf(r.out, "Open this link and sign up at the merchant, as a customer would; this waits for at most %s:\n\n  %s\n\n", atMost, link)
 		}
-		if _, err := r.reads(ctx, r.id, atMost, active); err != nil {
+		if _, err := r.reads(ctx, r.id, atMost, is(active)); err != nil {
 			return "", err
 		}
 	}
@@ -273,26 +281,51 @@ func (r *certification) reportListsIt(ctx context.Context) (string, error) {
 }
 
 func (r *certification) suspend(ctx context.Context) (string, error) {
-	reply, err := r.change(ctx, r.id, func(requestID string) (*bango.Reply, error) { return r.client.Suspend(ctx, requestID, r.id) }, suspended)
+	reply, err := r.change(ctx, r.id, func(requestID string) (*bango.Reply, error) { return r.client.Suspend(ctx, requestID, r.id) }, is(suspended))
 	return answered(reply), unsupported(err)
 }
 
 func (r *certification) resume(ctx context.Context) (string, error) {
-	reply, err := r.change(ctx, r.id, func(requestID string) (*bango.Reply, error) { return r.client.Resume(ctx, requestID, r.id) }, active)
+	reply, err := r.change(ctx, r.id, func(requestID string) (*bango.Reply, error) { return r.client.Resume(ctx, requestID, r.id) }, is(active))
 	return answered(reply), unsupported(err)
 }
 
+func (r *certification) update(ctx context.Context) (string, error) {
+	expiry := time.Now().UTC().Add(60 * 24 * time.Hour).Truncate(time.Second)
+	reply, err := r.change(ctx, r.id, func(requestID string) (*bango.Reply, error) {
+		return r.client.Update(ctx, requestID, r.id, bango.Update{DateExpiry: &expiry})
+	}, func(record bango.Record) bool { return record.Status == active && record.DateExpiry.Equal(expiry) })
+	return answered(reply), unsupported(err)
+}
+
+// undo takes the cancel back, where the merchant has not ended it at once. Which property does it is not published.
+func (r *certification) undo(ctx context.Context) (string, error) {
+	if !r.ending {
+		return "", aside{notChecked, "it ended at once"}
+	}
+	reply, err := r.change(ctx, r.id, func(requestID string) (*bango.Reply, error) { return r.client.UndoCancel(ctx, requestID, r.id) }, is(active))
+	switch {
+	case bango.Impossible(err):
+		return "", aside{notChecked, err.Error()}
+	case err != nil:
+		return "", unsupported(err)
+	case !reply.Record.DateEnded.IsZero():
+		return "", fmt.Errorf("it is ACTIVE, and its dateEnded is still %s", reply.Record.DateEnded)
+	}
+	return answered(reply), nil
+}
+
 func (r *certification) cancel(ctx context.Context) (string, error) {
-	r.reason = testReason
 	reply, err := r.change(ctx, r.id, func(requestID string) (*bango.Reply, error) {
 		return r.client.Cancel(ctx, requestID, r.id, r.reason)
-	}, activeEnding, cancelled)
+	}, is(activeEnding, cancelled))
 	switch {
 	case err != nil:
 		return "", err
 	case reply.Record.Status == activeEnding && !reply.Record.DateEnded.After(time.Now()):
 		return "", errors.New("it is ACTIVE-ENDING, and its dateEnded is not in the future")
 	}
+	r.ending = reply.Record.Status == activeEnding
 	return answered(reply), nil
 }
 
@@ -325,8 +358,8 @@ func (r *certification) revokeAnother(ctx context.Context) (string, error) {
 	}
 	id := made.Record.EntitlementID
 	reply, err := r.change(ctx, id, func(requestID string) (*bango.Reply, error) {
-		return r.client.Revoke(ctx, requestID, id, testReason)
-	}, revoked)
+		return r.client.Revoke(ctx, requestID, id, r.reason)
+	}, is(revoked))
 	if err != nil {
 		return "", err
 	}
@@ -336,7 +369,7 @@ func (r *certification) revokeAnother(ctx context.Context) (string, error) {
 
 func (r *certification) cancelEnded(ctx context.Context) (string, error) {
 	requestID := r.newRequestID()
-	reply, err := r.call(requestID, func() (*bango.Reply, error) { return r.client.Cancel(ctx, requestID, r.revoked, testReason) })
+	reply, err := r.call(requestID, func() (*bango.Reply, error) { return r.client.Cancel(ctx, requestID, r.revoked, r.reason) })
 	var refusal *bango.Error
 	switch {
 	case err == nil:
