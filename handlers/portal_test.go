@@ -255,10 +255,18 @@ func (p *portal) state(of ...resale.Entitlement) string {
 	return b.String()
 }
 
-// switchStore is the real store, whose writes can be made to fail.
+// switchStore is the real store, whose writes can be made to fail, and so can the reading of the line.
 type switchStore struct {
 	resale.Store
-	failure atomic.Pointer[error]
+	failure   atomic.Pointer[error]
+	lineFault atomic.Pointer[error]
+}
+
+func (s *switchStore) Line(ctx context.Context) (resale.Line, error) {
+	if fault := s.lineFault.Load(); fault != nil {
+		return resale.Line{}, *fault
+	}
+	return s.Store.Line(ctx)
 }
 
 func (s *switchStore) Write(ctx context.Context, f func(context.Context, resale.Tx) error) error {

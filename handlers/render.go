@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -22,8 +23,24 @@ func (a *App) show(c *fiber.Ctx, page templ.Component) error { return a.render(c
 // seeOther leads to another page, whatever this request was.
 func seeOther(c *fiber.Ctx, address string) error { return c.Redirect(address, http.StatusSeeOther) }
 
-// frame is what stands around a staff page.
+// lineTime bounds how long a page waits to know how things stand with Bango.
+const lineTime = time.Second
+
+// frame is what stands around a staff page. How things stand with Bango is told where it can be read; the page of a failure, of the
+// database for example, has to be drawn without it.
 func (a *App) frame(c *fiber.Ctx) views.Frame {
-	person := who(c)
-	return views.Frame{Person: person, Sandbox: a.sandbox, Now: time.Now().UTC(), Open: a.caller.unknown() && person.ID != ""}
+	f := views.Frame{Person: who(c), Sandbox: a.sandbox, Now: time.Now().UTC()}
+	if f.Person.ID == "" {
+		return f
+	}
+	f.Open = a.caller.unknown()
+	ctx, cancel := context.WithTimeout(c.UserContext(), lineTime)
+	defer cancel()
+	line, err := a.store.Line(ctx)
+	if err != nil {
+		a.log.Error("a page does not tell how things stand with Bango", "err", err)
+		return f
+	}
+	f.Line = line
+	return f
 }

@@ -65,11 +65,11 @@ function takeOver(other) {
   age(other); // so that only true differences are left
   for (const part of document.querySelectorAll('[data-part]')) {
     const fresh = other.getElementById(part.id);
-    if (!fresh || fresh.isEqualNode(part) || part.contains(document.activeElement) && part.querySelector(':focus:is(input, select)')) continue;
+    if (!fresh || fresh.isEqualNode(part) || part.contains(document.activeElement) && part.querySelector(':focus:is(input, select, textarea)')) continue;
     if (part.hasAttribute('data-rows')) { updateRows(part, fresh); continue; }
     const focused = part.contains(document.activeElement) ? document.activeElement.id : '';
     for (const opened of part.querySelectorAll('details[open][id]')) fresh.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute('open', '');
-    const says = (of) => of.querySelector('.sentence, h1')?.textContent;
+    const says = (of) => of.querySelector('.sentence, h1, [data-says]')?.textContent;
     const was = says(part);
     const adopted = document.adoptNode(fresh);
     part.replaceWith(adopted);

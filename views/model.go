@@ -15,6 +15,7 @@ type Frame struct {
 	Query   string       // what stands in the search box
 	Now     time.Time    // what ages are counted from
 	Open    bool         // no webhook credential is configured, so an entitlement's token alone admits a notification
+	Line    resale.Line  // to Bango; zero where it is not known
 }
 
 // LoginPage is the sign-in form. Fault is why the last try failed, empty for none.
