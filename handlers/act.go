@@ -73,11 +73,16 @@ func (a *App) act(kind resale.RequestKind) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		// It is stored, so whatever comes of the wait, the entitlement's page is where things stand.
-		if _, err := a.service.AwaitSettled(c.UserContext(), e.ID, awaitBango); err != nil {
-			a.log.Warn("Bango's word could not be waited for", "ref", e.Ref, "kind", kind, "err", err)
-		}
+		a.awaitSettled(c, e, kind)
 		return seeOther(c, "/entitlements/"+e.Ref)
+	}
+}
+
+// awaitSettled waits for Bango's word on what was asked of it. It is stored, so whatever comes of the wait, the entitlement's page is where
+// things stand.
+func (a *App) awaitSettled(c *fiber.Ctx, e resale.Entitlement, kind resale.RequestKind) {
+	if _, err := a.service.AwaitSettled(c.UserContext(), e.ID, awaitBango); err != nil {
+		a.log.Warn("Bango's word could not be waited for", "ref", e.Ref, "kind", kind, "err", err)
 	}
 }
 

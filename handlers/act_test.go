@@ -200,11 +200,11 @@ func TestThePageOffersWhatCanBeDone(t *testing.T) {
 		ends       string // on the page that ends it
 		words, not string // of the card
 	}{
-		{resale.Pending, resale.Agent, "refresh refresh end", "cancel", "Suspend: only once it is active", "Cancel or revoke"},
-		{resale.Active, resale.Agent, "suspend end", "cancel", "Revoke: it needs the role supervisor", "Cancel or revoke"},
-		{resale.Active, resale.Supervisor, "suspend end", "cancel revoke", "Cancel or revoke …", "Revoke:"},
-		{resale.ActiveEnding, resale.Admin, "undo end", "revoke", "Cancel: it is ending already", "Cancel or revoke"},
-		{resale.Suspended, resale.Supervisor, "resume end", "cancel revoke", "Cancel or revoke …", "Resume:"},
+		{resale.Pending, resale.Agent, "refresh refresh change end", "cancel", "Suspend: only once it is active", "Cancel or revoke"},
+		{resale.Active, resale.Agent, "suspend change end", "cancel", "Revoke: it needs the role supervisor", "Cancel or revoke"},
+		{resale.Active, resale.Supervisor, "suspend change end", "cancel revoke", "Cancel or revoke …", "Revoke:"},
+		{resale.ActiveEnding, resale.Admin, "undo change undo end", "revoke", "Cancel: it is ending already", "Cancel or revoke"},
+		{resale.Suspended, resale.Supervisor, "resume change end", "cancel revoke", "Cancel or revoke …", "Resume:"},
 		{resale.Revoked, resale.Supervisor, "", "", "Nothing now: it has ended.", "Suspend"},
 		{resale.Active, resale.Viewer, "", "", "Suspend: it needs the role agent", " …"},
 	} {

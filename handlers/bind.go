@@ -34,8 +34,16 @@ func readForm(c *fiber.Ctx) *form {
 	return f
 }
 
-// text returns a field, "" where the form has none of that name.
-func (f *form) text(name string) string {
+// text returns a field of one line, "" where the form has none of that name.
+func (f *form) text(name string) string { return f.field(name, maxField, printable) }
+
+// lines returns a field of many lines.
+func (f *form) lines(name string) string {
+	return f.field(name, resale.MaxExtensionData, func(s string) bool { return printable(strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(s)) })
+}
+
+// field returns a field of at most so many bytes, if it may be shown.
+func (f *form) field(name string, most int, shown func(string) bool) string {
 	values := f.args.PeekMulti(name)
 	if len(values) == 0 || f.err != nil {
 		return ""
@@ -44,9 +52,9 @@ func (f *form) text(name string) string {
 	switch {
 	case len(values) > 1:
 		f.err = resale.Invalid(name, "The form has more than one %s.", words(name))
-	case len(value) > maxField:
-		f.err = resale.Invalid(name, "The %s is longer than %d characters.", words(name), maxField)
-	case !printable(value):
+	case len(value) > most:
+		f.err = resale.Invalid(name, "The %s is longer than %d characters.", words(name), most)
+	case !shown(value):
 		f.err = resale.Invalid(name, "The %s has characters in it that cannot be shown.", words(name))
 	default:
 		return value

@@ -102,20 +102,25 @@ func (a *App) createEntitlement(c *fiber.Ctx) error {
 	form := readForm(c)
 	in := resale.NewEntitlement{CustomerID: form.text("customer"), ProductID: form.text("product"), OfferID: form.text("offer"),
 		FormToken: form.text("form_token")}
-	if form.err != nil {
-		return form.err
+	typed, terms, wrong := readTerms(form)
+	if form.err != nil && in.CustomerID == "" {
+		return form.err // not a form of ours
 	}
+	in.DateExpiry, in.DisplayName, in.ExtensionData = terms.DateExpiry, terms.DisplayName, terms.ExtensionData
 	// One list of choices without JavaScript: a product and its offer in one value.
 	if product, offer, both := strings.Cut(in.ProductID, ":"); both && in.OfferID == "" {
 		in.ProductID, in.OfferID = product, offer
 	}
-	e, err := a.service.CreateEntitlement(c.UserContext(), resale.StaffActor(who(c)), in)
+	e, err := resale.Entitlement{}, wrong
+	if wrong == nil {
+		e, err = a.service.CreateEntitlement(c.UserContext(), resale.StaffActor(who(c)), in)
+	}
 	if fault := faultOf(err); fault != nil {
 		page, err := a.newEntitlementPage(c, in.CustomerID)
 		if err != nil {
 			return err
 		}
-		page.Fault, page.ProductID, page.OfferID, page.FormToken = fault, in.ProductID, in.OfferID, in.FormToken
+		page.Fault, page.ProductID, page.OfferID, page.FormToken, page.Terms = fault, in.ProductID, in.OfferID, in.FormToken, typed
 		if fault.Field == "form_token" {
 			page.FormToken = resale.NewFormToken()
 		}
@@ -176,7 +181,15 @@ func (a *App) entitlementPage(c *fiber.Ctx, e resale.Entitlement) (views.Entitle
 	if page.Actions, err = a.actions(c, e, page.Requests); err != nil {
 		return page, err
 	}
-	page.Events, err = a.store.Events(ctx, e.ID, maxEvents)
+	if page.Events, err = a.store.Events(ctx, e.ID, maxEvents); err != nil || e.Status != resale.Refused {
+		return page, err
+	}
+	services, err := a.servicesOf(ctx, e.CustomerID)
+	for _, s := range services {
+		if s.Entitlement.MerchantKey == e.MerchantKey && s.Entitlement.Status.Live() {
+			page.Others = append(page.Others, s)
+		}
+	}
 	return page, err
 }
 

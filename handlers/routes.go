@@ -57,6 +57,8 @@ func (a *App) routes() []route {
 		{get, "/entitlements/new", agent, a.newEntitlement},
 		{get, "/entitlements/:ref", viewer, a.showEntitlement},
 		{get, "/entitlements/:ref/end", agent, a.endEntitlement},
+		{get, "/entitlements/:ref/change", agent, a.changeEntitlement},
+		{post, "/entitlements/:ref/update", agent, a.updateEntitlement},
 		{post, "/entitlements/:ref/refresh", agent, a.act(resale.KindRefresh)},
 		{post, "/entitlements/:ref/suspend", agent, a.act(resale.KindSuspend)},
 		{post, "/entitlements/:ref/resume", agent, a.act(resale.KindResume)},

@@ -45,8 +45,8 @@ func TestTheTableGuardsWhatItShould(t *testing.T) {
 		"POST /customers": agent, "POST /entitlements": agent, "GET /entitlements/new": agent,
 		"GET /entitlements/:ref/end": agent, "POST /entitlements/:ref/refresh": agent, "POST /entitlements/:ref/suspend": agent,
 		"POST /entitlements/:ref/resume": agent, "POST /entitlements/:ref/cancel": agent, "POST /entitlements/:ref/revoke": supervisor,
-		"POST /entitlements/:ref/undo": agent,
-		"GET /s/:token":                holder, "POST /s/:token": holder, "POST /webhooks/bango/:token": bango, "GET /live": byTopic,
+		"POST /entitlements/:ref/undo": agent, "GET /entitlements/:ref/change": agent, "POST /entitlements/:ref/update": agent,
+		"GET /s/:token": holder, "POST /s/:token": holder, "POST /webhooks/bango/:token": bango, "GET /live": byTopic,
 		"GET /static/:name": anybody, "GET /healthz": anybody, "GET /readyz": anybody,
 	}
 	for _, r := range (&App{}).routes() {
@@ -109,7 +109,7 @@ func (th things) address(r route) string {
 func (th things) suit(p *portal, r route) things {
 	status, isAct := map[string]resale.Status{"/entitlements/:ref/refresh": resale.Pending, "/entitlements/:ref/suspend": resale.Active,
 		"/entitlements/:ref/resume": resale.Suspended, "/entitlements/:ref/cancel": resale.Active, "/entitlements/:ref/revoke": resale.Active,
-		"/entitlements/:ref/undo": resale.ActiveEnding}[r.path]
+		"/entitlements/:ref/undo": resale.ActiveEnding, "/entitlements/:ref/update": resale.Active}[r.path]
 	if isAct {
 		th.entitlement = p.settled(status)
 	}
@@ -125,6 +125,8 @@ func (th things) fields(p *portal, r route) url.Values {
 		return url.Values{"customer": {th.customer.ID}, "product": {p.products[0].ID}, "form_token": {resale.NewFormToken()}}
 	case "/entitlements/:ref/cancel", "/entitlements/:ref/revoke":
 		return url.Values{"reason": {"REVOKED/OTHER"}, "confirm": {th.entitlement.Ref}}
+	case "/entitlements/:ref/update":
+		return url.Values{"display_name": {"Another"}}
 	case "/login":
 		return url.Values{"email": {"admin@staff.example"}, "password": {password}}
 	}

@@ -17,8 +17,8 @@ var actWords = map[resale.RequestKind]struct{ name, does, ask, no string }{
 	resale.KindSuspend: {name: "Suspend", does: "no access until it is resumed", ask: "suspend it", no: "Bango refused to suspend it"},
 	resale.KindResume:  {name: "Resume", does: "the customer has access again", ask: "resume it", no: "Bango refused to resume it"},
 	resale.KindCancel:  {name: "Cancel", ask: "cancel it", no: "Bango refused to cancel it"},
-	resale.KindUndo:    {name: "Keep it", does: "takes the cancellation back", ask: "take the cancellation back", no: "Bango refused to take the cancellation back"},
-	resale.KindUpdate:  {name: "Change", ask: "change it", no: "Bango refused to change it"},
+	resale.KindUndo:    {name: "Keep it", does: "takes the cancellation back, access goes on", ask: "take the cancellation back", no: "Bango refused to take the cancellation back"},
+	resale.KindUpdate:  {name: "Change", does: "product, customer, expiry, name, custom data", ask: "change it", no: "Bango refused to change it"},
 	resale.KindRevoke:  {name: "Revoke", ask: "revoke it", no: "Bango refused to revoke it"},
 }
 

@@ -83,6 +83,7 @@ type NewEntitlementPage struct {
 	Existing  []Service        // what the customer has that is live
 	ProductID string           // chosen before, empty for none
 	OfferID   string
+	Terms     TermsForm
 	FormToken string
 	Fault     *resale.Error // why the form was not accepted; nil for none
 }
@@ -98,6 +99,7 @@ type EntitlementPage struct {
 	Requests    []resale.Request // newest first
 	Events      []resale.Event   // newest first
 	Actions     []resale.Action  // what the person may do now, and why not the rest
+	Others      []Service        // what the customer has at the same merchant, where Bango refused this
 	Fault       *resale.Error    // why an act was turned down; nil for none
 }
 
@@ -113,6 +115,21 @@ type EndPage struct {
 	Reason      resale.Reason
 	Confirm     string
 	Fault       *resale.Error // why it was turned down; nil for none
+}
+
+// ChangePage is where the terms of an entitlement are changed.
+type ChangePage struct {
+	Frame
+	Entitlement        resale.Entitlement
+	Customer           resale.Customer
+	Product            resale.Product
+	Products           []resale.Product // of the same merchant
+	Actions            []resale.Action
+	ProductID          string // what the form holds, from here
+	CustomerIdentifier string
+	Terms              TermsForm
+	KeptData           string        // custom data that the form cannot hold, empty for none
+	Fault              *resale.Error // why it was turned down; nil for none
 }
 
 // EntitlementsPage is the list, filtered.
