@@ -38,22 +38,23 @@ type Config struct {
 
 // App is the portal's web server.
 type App struct {
-	service  *resale.Service
-	store    resale.Reader
-	hub      *resale.Hub
-	reseller string
-	sandbox  bool
-	log      *slog.Logger
-	ready    func(context.Context) error
-	instance []byte
-	fiber    *fiber.App
-	headers  headers
-	sessions *sessionStore
-	foreign  *http.CrossOriginProtection
-	caller   caller
-	refused  tally
-	streams  streams
-	beat     time.Duration // between two heartbeats of a stream
+	service   *resale.Service
+	store     resale.Reader
+	hub       *resale.Hub
+	publicURL string
+	reseller  string
+	sandbox   bool
+	log       *slog.Logger
+	ready     func(context.Context) error
+	instance  []byte
+	fiber     *fiber.App
+	headers   headers
+	sessions  *sessionStore
+	foreign   *http.CrossOriginProtection
+	caller    caller
+	refused   tally
+	streams   streams
+	beat      time.Duration // between two heartbeats of a stream
 
 	serving sync.Mutex
 	stopped bool
@@ -76,8 +77,9 @@ const (
 // New returns an App, which serves nothing yet.
 func New(c Config) *App {
 	a := &App{
-		service: c.Service, store: c.Store, hub: c.Hub, reseller: c.Reseller, sandbox: c.Sandbox, log: c.Log, ready: c.Ready, instance: c.InstanceKey,
-		headers: newHeaders(c.PublicURL), sessions: newSessionStore(c.Service, c.SessionKey, c.PublicURL),
+		service: c.Service, store: c.Store, hub: c.Hub, publicURL: c.PublicURL, reseller: c.Reseller, sandbox: c.Sandbox, log: c.Log, ready: c.Ready,
+		instance: c.InstanceKey,
+		headers:  newHeaders(c.PublicURL), sessions: newSessionStore(c.Service, c.SessionKey, c.PublicURL),
 		foreign: http.NewCrossOriginProtection(), caller: newCaller(c),
 		streams: streams{of: map[string]int{}}, beat: 15 * time.Second,
 	}

@@ -224,7 +224,7 @@ func TestThePagesShowWhatTheyAreFor(t *testing.T) {
 		return page
 	}
 	home := has("/", failed.Ref, unknown.Ref, "Sandbox", "LATCHKEY_WEBHOOK_KEY")
-	if home.Find(`main a[href="/notifications"]`).Length() == 0 {
+	if home.Find(`main a[href^="/notifications/"]`).Length() == 0 {
 		t.Error("the first page does not show what is parked")
 	}
 	has("/customers/"+p.customer.ID, failed.Ref, active.Ref, "Bango Music Premium", "added the customer")

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
@@ -12,8 +13,8 @@ import (
 // What the first page shows of each list at most.
 const (
 	homeAttention = 10 // of each status
-	homeParked    = 5  // among the newest homeInbox notifications
-	homeInbox     = 50
+	homeManual    = 20
+	homeParked    = 5
 	homeRecent    = 8
 )
 
@@ -35,17 +36,55 @@ func (a *App) home(c *fiber.Ctx) error {
 		page.Attention = append(page.Attention, rows...)
 	}
 	slices.SortFunc(page.Attention, func(x, y resale.EntitlementRow) int { return x.Updated.Compare(y.Updated) })
-	inbox, err := a.store.Notifications(ctx, homeInbox)
-	if err != nil {
+	if page.Manual, err = a.toDecide(ctx); err != nil {
 		return err
 	}
-	for _, n := range inbox {
-		if n.State == resale.NotificationParked && len(page.Parked) < homeParked {
-			page.Parked = append(page.Parked, n)
+	page.Attention = slices.DeleteFunc(page.Attention, func(r resale.EntitlementRow) bool { // it is there with what is to decide
+		return slices.ContainsFunc(page.Manual, func(d views.Decision) bool { return d.Ref == r.Ref })
+	})
+	if page.Parked, err = a.store.ParkedNotifications(ctx, homeParked+1); err != nil {
+		return err
+	}
+	if page.MoreParked = len(page.Parked) > homeParked; page.MoreParked {
+		page.Parked = page.Parked[:homeParked]
+	}
+	if page.Drift, err = a.store.DriftCount(ctx); err != nil {
+		return err
+	}
+	if page.Person.Role.AtLeast(resale.Admin) {
+		if page.ToPoint, err = a.service.ToPoint(ctx); err != nil {
+			return err
 		}
 	}
 	if page.Recent, err = a.store.ListEntitlements(ctx, resale.EntitlementFilter{Limit: homeRecent}); err != nil {
 		return err
 	}
 	return a.show(c, views.Home(page))
+}
+
+// toDecide are the requests of which a person has to decide what comes, oldest first. One after which something else was asked of Bango
+// is decided.
+func (a *App) toDecide(ctx context.Context) ([]views.Decision, error) {
+	manual, err := a.store.ManualRequests(ctx, homeManual)
+	if err != nil {
+		return nil, err
+	}
+	var decisions []views.Decision
+	for _, r := range manual {
+		requests, err := a.store.RequestsOf(ctx, r.EntitlementID, maxRequests)
+		if err != nil {
+			return nil, err
+		}
+		later := slices.IndexFunc(requests, func(o resale.Request) bool { return o.ID == r.ID })
+		if later > 0 && (r.Kind == resale.KindCheck || slices.ContainsFunc(requests[:later], func(o resale.Request) bool { return o.Kind != resale.KindCheck })) {
+			continue
+		}
+		e, err := a.store.Entitlement(ctx, r.EntitlementID)
+		if err != nil {
+			return nil, err
+		}
+		decisions = append(decisions, views.Decision{Request: r, Ref: e.Ref})
+	}
+	slices.Reverse(decisions)
+	return decisions, nil
 }

@@ -89,7 +89,7 @@ func (a *App) subscription(c *fiber.Ctx) (*subscription, error) {
 		return resale.CodeOf(err) != resale.CodeNotFound
 	}}
 	switch {
-	case topic == resale.TopicEntitlements:
+	case topic == resale.TopicEntitlements || topic == resale.TopicReconciliation:
 		s.topic = topic
 	case kind == "entitlement" && isID(id):
 		_, err = a.store.Entitlement(ctx, id)

@@ -197,6 +197,23 @@ func (p *portal) answer(e resale.Entitlement, state resale.RequestState, message
 	}
 }
 
+// addDrift stores an open difference and returns its id. What Bango says of it is that of a customer who is not known here, unless told.
+func (p *portal) addDrift(d resale.Drift) string {
+	p.t.Helper()
+	d.ID, d.State, d.Found = uuid.Must(uuid.NewV7()).String(), resale.DriftOpen, time.Now().UTC().Truncate(time.Microsecond)
+	if d.Fact == (resale.Fact{}) {
+		d.Fact = resale.Fact{Source: resale.FromRecord, BangoID: d.Subject, Status: "ACTIVE", CustomerIdentifier: "user-9", MerchantKey: "BANGO", ProductKey: "BangoMusic"}
+	}
+	err := p.store.Write(p.t.Context(), func(ctx context.Context, tx resale.Tx) error {
+		tx.Announce(resale.Change{Topics: []string{resale.TopicReconciliation}})
+		return tx.SaveDrift(ctx, d)
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return d.ID
+}
+
 // addEvidence stores an attempt at the entitlement's newest request and returns its id.
 func (p *portal) addEvidence(e resale.Entitlement, sent string) string {
 	p.t.Helper()
@@ -233,11 +250,21 @@ func (p *portal) state(of ...resale.Entitlement) string {
 	counts, countsErr := p.store.StatusCounts(ctx)
 	rows, rowsErr := p.store.ListEntitlements(ctx, resale.EntitlementFilter{Limit: 100})
 	inbox, inboxErr := p.store.Notifications(ctx, 100)
-	if err := errors.Join(err, countsErr, rowsErr, inboxErr); err != nil {
+	drift, driftErr := p.store.OpenDrift(ctx, "", 100)
+	abilities, abilitiesErr := p.store.Abilities(ctx)
+	var jobs []resale.Job
+	for _, name := range []resale.JobName{resale.JobReconcile, resale.JobRepoint, resale.JobTake, resale.JobImport} {
+		job, err := p.store.Job(ctx, name)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		jobs = append(jobs, job)
+	}
+	if err := errors.Join(err, countsErr, rowsErr, inboxErr, driftErr, abilitiesErr); err != nil {
 		p.t.Fatal(err)
 	}
 	write := func(args ...any) { slog.New(slog.NewTextHandler(&s, nil)).Info("", args...) }
-	write("customers", customers, "counts", counts, "rows", rows, "inbox", inbox)
+	write("customers", customers, "counts", counts, "rows", rows, "inbox", inbox, "drift", drift, "abilities", abilities, "jobs", jobs)
 	for _, e := range of {
 		requests, err := p.store.RequestsOf(ctx, e.ID, 100)
 		events, eventsErr := p.store.Events(ctx, e.ID, 100)

@@ -28,6 +28,7 @@ const (
 	viewer     = guard(resale.Viewer) // staff of this role or a higher one
 	agent      = guard(resale.Agent)
 	supervisor = guard(resale.Supervisor)
+	admin      = guard(resale.Admin)
 )
 
 // route is a line of the table. A GET changes nothing.
@@ -52,6 +53,7 @@ func (a *App) routes() []route {
 		{post, "/customers", agent, a.addCustomer},
 		{get, "/customers/:id", viewer, a.showCustomer},
 		{get, "/catalogue", viewer, a.showCatalogue},
+		{post, "/catalogue/ability", admin, a.setAbility},
 		{get, "/entitlements", viewer, a.listEntitlements},
 		{post, "/entitlements", agent, a.createEntitlement},
 		{get, "/entitlements/new", agent, a.newEntitlement},
@@ -69,6 +71,12 @@ func (a *App) routes() []route {
 		{get, "/entitlements/:ref/evidence/:id", viewer, a.showEvidence},
 		{get, "/notifications", viewer, a.listNotifications},
 		{get, "/notifications/:id", viewer, a.showNotification},
+		{post, "/notifications/:id/replay", agent, a.replayNotification},
+		{get, "/reconciliation", viewer, a.showReconciliation},
+		{post, "/reconciliation/run", agent, a.reconcile(a.service.Reconcile)},
+		{post, "/reconciliation/take", supervisor, a.reconcile(a.service.TakeAllBangos)},
+		{post, "/reconciliation/:id/take", supervisor, a.takeDifference},
+		{post, "/reconciliation/repoint", admin, a.reconcile(a.service.Repoint)},
 
 		{get, "/s/:token", holder, a.showSignup},
 		{post, "/s/:token", holder, a.continueSignup},

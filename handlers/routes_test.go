@@ -46,6 +46,8 @@ func TestTheTableGuardsWhatItShould(t *testing.T) {
 		"GET /entitlements/:ref/end": agent, "POST /entitlements/:ref/refresh": agent, "POST /entitlements/:ref/suspend": agent,
 		"POST /entitlements/:ref/resume": agent, "POST /entitlements/:ref/cancel": agent, "POST /entitlements/:ref/revoke": supervisor,
 		"POST /entitlements/:ref/undo": agent, "GET /entitlements/:ref/change": agent, "POST /entitlements/:ref/update": agent,
+		"POST /catalogue/ability": admin, "POST /notifications/:id/replay": agent, "POST /reconciliation/run": agent,
+		"POST /reconciliation/take": supervisor, "POST /reconciliation/:id/take": supervisor, "POST /reconciliation/repoint": admin,
 		"GET /s/:token": holder, "POST /s/:token": holder, "POST /webhooks/bango/:token": bango, "GET /live": byTopic,
 		"GET /static/:name": anybody, "GET /healthz": anybody, "GET /readyz": anybody,
 	}
@@ -66,6 +68,7 @@ type things struct {
 	entitlement  resale.Entitlement
 	evidence     string
 	notification string
+	drift        string
 }
 
 // things puts one of each into the portal.
@@ -79,13 +82,14 @@ func (p *portal) things() things {
 	if err != nil || len(inbox) != 1 {
 		p.t.Fatalf("%d notifications, %v", len(inbox), err)
 	}
-	return things{p.customer, e, p.addEvidence(e, "sent"), inbox[0].ID}
+	return things{p.customer, e, p.addEvidence(e, "sent"), inbox[0].ID, p.addDrift(resale.Drift{Kind: resale.MissingHere, Subject: "b-drift"})}
 }
 
 // address fills in the parts of a route's path.
 func (th things) address(r route) string {
 	address := r.path
-	id := map[string]string{"/customers/:id": th.customer.ID, "/notifications/:id": th.notification}[r.path]
+	id := map[string]string{"/customers/:id": th.customer.ID, "/notifications/:id": th.notification, "/notifications/:id/replay": th.notification,
+		"/reconciliation/:id/take": th.drift}[r.path]
 	if id == "" {
 		id = th.evidence
 	}
@@ -113,6 +117,18 @@ func (th things) suit(p *portal, r route) things {
 	if isAct {
 		th.entitlement = p.settled(status)
 	}
+	if r.path == "/notifications/:id/replay" { // one that came before its entitlement was known
+		id := resale.NewFormToken()
+		if err := p.service.ReceiveNotification(p.t.Context(), id, []byte(`{"entitlementId":"`+id+`","status":"ACTIVE"}`)); err != nil {
+			p.t.Fatal(err)
+		}
+		parked, err := p.store.ParkedNotifications(p.t.Context(), 1)
+		if err != nil || len(parked) != 1 {
+			p.t.Fatalf("%d are parked, %v", len(parked), err)
+		}
+		th.notification = parked[0].ID
+		th.entitlement = p.change(p.settled(resale.Active), func(e *resale.Entitlement) { e.BangoID = id })
+	}
 	return th
 }
 
@@ -127,6 +143,8 @@ func (th things) fields(p *portal, r route) url.Values {
 		return url.Values{"reason": {"REVOKED/OTHER"}, "confirm": {th.entitlement.Ref}}
 	case "/entitlements/:ref/update":
 		return url.Values{"display_name": {"Another"}}
+	case "/catalogue/ability":
+		return url.Values{"merchant": {"BANGO"}, "kind": {"suspend"}, "setting": {"yes"}}
 	case "/login":
 		return url.Values{"email": {"admin@staff.example"}, "password": {password}}
 	}

@@ -93,6 +93,10 @@ function updateRows(list, fresh) {
     known.replaceWith(adopted);
     if (was !== adopted.querySelector('[data-status]')?.dataset.status) mark(adopted);
   }
+  // What is settled stays in its place, so that no other row comes under the pointer, and cannot be pressed any more.
+  if (list.dataset.rows === 'settle') {
+    for (const [ref, row] of here) if (!there.has(ref)) { row.inert = true; row.classList.add('gone'); }
+  }
   const notice = document.querySelector(`[data-newer="${list.id}"]`);
   if (notice && newer > 0) {
     notice.hidden = false;
@@ -156,7 +160,7 @@ document.addEventListener('keydown', (event) => {
 });
 
 // Keys: "/" finds, j and k walk through rows, "g h" goes home, and a [data-key] is pressed by its key. None while typing.
-const places = { h: '/', c: '/customers', e: '/entitlements', n: '/notifications' };
+const places = { h: '/', c: '/customers', e: '/entitlements', n: '/notifications', r: '/reconciliation' };
 let gone = -Infinity;
 document.addEventListener('keydown', (event) => {
   const typing = event.target.matches('input:not([type=radio]), textarea, select');

@@ -13,6 +13,7 @@ import (
 // what it means that Bango said no.
 var actWords = map[resale.RequestKind]struct{ name, does, ask, no string }{
 	resale.KindCreate:  {ask: "create it", no: "Bango refused to create it"},
+	resale.KindCheck:   {ask: "tell its record", no: "Bango refused to tell its record"},
 	resale.KindRefresh: {name: "Fresh link", does: "a new one from the merchant", ask: "give a fresh link", no: "There is no fresh link"},
 	resale.KindSuspend: {name: "Suspend", does: "no access until it is resumed", ask: "suspend it", no: "Bango refused to suspend it"},
 	resale.KindResume:  {name: "Resume", does: "the customer has access again", ask: "resume it", no: "Bango refused to resume it"},

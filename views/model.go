@@ -40,8 +40,19 @@ type HomePage struct {
 	Counts    map[resale.Status]int64
 	Customers int64
 	Attention []resale.EntitlementRow // what is UNKNOWN or FAILED, oldest news first
+	Manual    []Decision              // oldest first
 	Parked    []resale.Notification   // newest first
 	Recent    []resale.EntitlementRow // last changed first
+
+	MoreParked bool  // there are more than Parked has
+	Drift      int64 // differences from Bango's records that are open
+	ToPoint    int64 // lives that Bango notifies at another address; 0 for whoever cannot change it
+}
+
+// Decision is a request of which a person has to decide what comes.
+type Decision struct {
+	Request resale.Request
+	Ref     string // of its entitlement
 }
 
 // SearchPage is what the one box found; a single find is not shown but opened.
@@ -145,12 +156,39 @@ type EntitlementsPage struct {
 // CataloguePage shows merchants, products and offers.
 type CataloguePage struct {
 	Frame
-	Products []resale.Product // by merchant name, then product name
+	Products  []resale.Product // by merchant name, then product name
+	Abilities []resale.Ability // by merchant; what none is said of is learned
+}
+
+// ReconciliationPage is where our records and Bango's are compared.
+type ReconciliationPage struct {
+	Frame
+	Questions   resale.Job    // reads open questions back
+	Take        resale.Job    // takes over what Bango says of all differences
+	Import      resale.Job    // the last comparison with a report
+	Repoint     resale.Job    // tells Bango of our address
+	ToPoint     int64         // lives that Bango notifies at another address than PublicURL
+	PublicURL   string        // how Bango reaches the portal
+	Count       int64         // of all open differences
+	Differences []Difference  // one page of them, by id
+	After       string        // the id after which this page begins, empty for the first
+	Next        string        // that of the next, empty on the last
+	Fault       *resale.Error // why what Bango says of one could not be taken over; nil for none
+}
+
+// Difference is what differs, with names.
+type Difference struct {
+	resale.Drift
+	Ref        string          // of our entitlement, empty where it is missing here
+	Customer   resale.Customer // with no more than the identifier where the customer is not known
+	OursName   string          // of the product
+	BangosName string
 }
 
 // NotificationsPage lists what Bango sent, newest first.
 type NotificationsPage struct {
 	Frame
+	Parked        bool // only those are shown
 	Notifications []resale.Notification
 	Refs          map[string]string // the ref of each entitlement that a notification is for, by its id
 }
@@ -159,7 +197,8 @@ type NotificationsPage struct {
 type NotificationPage struct {
 	Frame
 	Notification resale.Notification
-	Ref          string // of its entitlement, empty for none
+	Ref          string        // of its entitlement, empty for none
+	Fault        *resale.Error // why a replay did nothing; nil for none
 }
 
 // EvidencePage is one attempt at a request as it went over the wire.

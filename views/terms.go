@@ -80,6 +80,9 @@ func CustomLines(text string) (string, bool) {
 	if json.Unmarshal([]byte(text), &members) != nil {
 		return "", false
 	}
+	if len(members) == 0 {
+		return "", true
+	}
 	var lines strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		value, ok := members[name].(string)
@@ -89,7 +92,7 @@ func CustomLines(text string) (string, bool) {
 		fmt.Fprintf(&lines, "%s=%s\n", name, value)
 	}
 	read, err := resale.CustomData(lines.String())
-	if err != nil || read != "" && json.Unmarshal([]byte(read), &again) != nil || !reflect.DeepEqual(members, again) {
+	if err != nil || json.Unmarshal([]byte(read), &again) != nil || !reflect.DeepEqual(members, again) {
 		return "", false
 	}
 	return lines.String(), true

@@ -195,6 +195,18 @@ func customerSentence(p CustomerPage) string {
 	return p.Customer.Label() + " has no active service."
 }
 
+// calm reports whether nothing needs attention.
+func calm(p HomePage) bool {
+	return len(p.Attention)+len(p.Manual)+len(p.Parked) == 0 && p.Drift == 0 && p.ToPoint == 0
+}
+
+func isAre(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
 func greeting(p HomePage) string { return "Hello " + p.Person.Label() }
 
 func listTitle(s resale.Status) string {
@@ -269,12 +281,18 @@ func notificationTitle(n resale.Notification) string {
 	if n.State == resale.NotificationParked {
 		return "Parked notification"
 	}
+	if n.State == resale.NotificationWaiting {
+		return "Waiting notification"
+	}
 	return cmp.Or(n.Reason, "Notification without a reason")
 }
 
 func effectWords(n resale.Notification) string {
-	if n.State == resale.NotificationParked {
+	switch n.State {
+	case resale.NotificationParked:
 		return "parked"
+	case resale.NotificationWaiting:
+		return "waits, tried again by itself"
 	}
 	switch n.Effect {
 	case resale.EffectChanged:
@@ -292,6 +310,9 @@ func effectWords(n resale.Notification) string {
 func effectSentence(n resale.Notification) string {
 	if n.State == resale.NotificationParked {
 		return "It is kept, without effect. " + n.Reason
+	}
+	if n.State == resale.NotificationWaiting {
+		return fmt.Sprintf("It is kept, and waits for its effect after %s; the next is made by itself at %s.", plural(n.Attempts, "attempt", "attempts"), exact(n.Due))
 	}
 	switch n.Effect {
 	case resale.EffectChanged:
