@@ -10,13 +10,13 @@ import (
 func MerchantAnchor(merchantKey string) string { return "can-" + merchantKey }
 
 var abilityNames = map[resale.RequestKind]string{resale.KindSuspend: "Suspend", resale.KindResume: "Resume", resale.KindUpdate: "Change",
-	resale.KindUndo: "Take a cancellation back", resale.KindCancel: "Cancel", resale.KindRevoke: "Revoke"}
+	resale.KindUndo: "Undo a cancel", resale.KindCancel: "Cancel", resale.KindRevoke: "Revoke"}
 
 // settings are the choices of an admin, as buttons say them.
 var settings = []struct {
 	setting resale.AbilitySetting
 	words   string
-}{{resale.AbilityYes, "can"}, {resale.AbilityNo, "cannot"}, {resale.AbilityLearned, "learn"}}
+}{{resale.AbilityYes, "It can"}, {resale.AbilityNo, "It cannot"}, {resale.AbilityLearned, "Its answers decide"}}
 
 // ability returns what is known of one kind; where nothing is, the merchant's answers decide.
 func ability(abilities []resale.Ability, merchantKey string, kind resale.RequestKind) resale.Ability {

@@ -1204,7 +1204,7 @@ func NewEntitlement(p NewEntitlementPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = termsFields(p.Terms, p.Fault, "").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = termsFields(p.Terms, p.Fault).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
