@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"latchkey/bango"
 	"latchkey/bango/sandbox"
 	"latchkey/resale"
 )
@@ -30,6 +31,9 @@ var demoStaff = []resale.Staff{
 
 // demoReseller is what end users read on the signup page.
 const demoReseller = "Harbour Mobile"
+
+// demoWire names the sandbox's list of eligible products, whose path is the account's own.
+var demoWire = bango.Wire{Generation: 1, ProductsPath: "/products/" + sandboxUsername}
 
 type demoCmd struct {
 	Listen        string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the portal, on this machine. If the default is taken, another port is used."`
@@ -74,7 +78,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) (err error) {
 		database: filepath.Join(folder, "latchkey.db"), publicURL: "http://" + portalListener.Addr().String(),
 		bangoURL: "http://" + sandboxListener.Addr().String() + "/v1", bangoUsername: sandboxUsername, bangoPassword: sandboxPassword,
 		bangoTimeout: 10 * time.Second, webhookKeys: []string{sandboxWebhookKey}, links: resale.LinkRules{AllowLoopback: true},
-		reseller: demoReseller, reconcileEvery: time.Minute,
+		reseller: demoReseller, bangoWire: demoWire, reconcileEvery: time.Minute,
 	}
 	p, err := openPortal(ctx, set, log, seams{sandboxed: true})
 	if err != nil {
@@ -98,7 +102,7 @@ const demoWelcome = `
 Latchkey is ready: %[1]s
 Sign in as:        %[2]s   password: %[3]s
                    (also victor, sofia and adam, who are viewer, supervisor and admin)
-Bango sandbox:     %[4]s
+Bango sandbox:     %[4]s   (what can go wrong: %[4]s/control)
 
 Three things to try:
  1. Find "zoe", press n, choose Bango Music and send. Open the signup link in another window, go on and sign up at the merchant:

@@ -89,6 +89,9 @@ func (a *App) newEntitlementPage(c *fiber.Ctx, customerID string) (views.NewEnti
 	if page.Products, err = a.store.Products(ctx); err != nil {
 		return page, err
 	}
+	if page.Eligible, err = a.service.Eligible(ctx, resale.StaffActor(page.Person), customerID); err != nil {
+		return page, err
+	}
 	services, err := a.servicesOf(ctx, customerID)
 	for _, s := range services {
 		if s.Entitlement.Status.Live() {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -235,4 +236,30 @@ func TestThePagesShowWhatTheyAreFor(t *testing.T) {
 	has(link, "parked <canary>")
 	has("/entitlements/"+active.Ref, p.customer.Name)
 	has("/entitlements/"+pending.Ref, p.address+"/s/"+pending.SignupToken, p.customer.Name)
+}
+
+// listedBango has a list of eligible products.
+type listedBango struct{ fakeBango }
+
+func (listedBango) Eligible(context.Context, string) ([]string, resale.Answer) {
+	return []string{"BangoMusic"}, resale.Answer{Verdict: resale.VerdictDone}
+}
+
+func TestTheFormTellsWhatBangoDoesNotList(t *testing.T) {
+	for _, tt := range []struct {
+		upstream resale.Upstream
+		said     int
+	}{{listedBango{}, 1}, {fakeBango{}, 0}, {nil, 0}} {
+		p := openPortal(t, with{asked: tt.upstream})
+		page := p.as(resale.Agent).get("/entitlements/new?customer="+p.customer.ID).must(t, http.StatusOK).page(t)
+		page.Find(`label:contains("not on Bango’s list")`).Each(func(_ int, s *goquery.Selection) {
+			if !strings.Contains(s.Text(), "Bango Music Together") {
+				t.Errorf("it is said of %q", s.Text())
+			}
+			tt.said--
+		})
+		if tt.said != 0 {
+			t.Errorf("%T: it is said %d times too few", tt.upstream, tt.said)
+		}
+	}
 }

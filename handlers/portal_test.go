@@ -44,6 +44,7 @@ type with struct {
 	config   func(*Config)
 	app      func(*App)
 	upstream resale.Upstream // asked by a sender; nil: there is none
+	asked    resale.Upstream // asked while a person waits; nil: there is none
 }
 
 func openPortal(t *testing.T, w with) *portal {
@@ -63,7 +64,7 @@ func openPortal(t *testing.T, w with) *portal {
 		t.Fatal(err)
 	}
 	p.address = "http://" + listener.Addr().String()
-	p.service = resale.NewService(resale.ServiceConfig{Store: p.store, Hub: p.hub, PublicURL: p.address, Log: log,
+	p.service = resale.NewService(resale.ServiceConfig{Store: p.store, Hub: p.hub, Upstream: w.asked, PublicURL: p.address, Log: log,
 		Links: resale.LinkRules{AllowLoopback: true}})
 	config := Config{Service: p.service, Store: p.store, Hub: p.hub, PublicURL: p.address, SessionKey: bytes.Repeat([]byte{7}, 32),
 		InstanceKey: bytes.Repeat([]byte{9}, 32),

@@ -66,6 +66,7 @@ func (s *Service) noteDrift(ctx context.Context, tx Tx, d Drift) error {
 		d.ID = newID()
 	}
 	d.State, d.Found, d.Settled, d.SettledBy = DriftOpen, s.now(), time.Time{}, ""
+	tx.Announce(Change{Topics: []string{TopicReconciliation}})
 	return tx.SaveDrift(ctx, d)
 }
 
@@ -88,6 +89,7 @@ func (s *Service) noDrift(ctx context.Context, tx Tx, bangoID string) error {
 		return err
 	}
 	d.State, d.Settled, d.SettledBy = DriftGone, s.now(), Automatic.Name
+	tx.Announce(Change{Topics: []string{TopicReconciliation}})
 	return tx.SaveDrift(ctx, d)
 }
 

@@ -325,7 +325,7 @@ func staffPage(f Frame, p page) templ.Component {
 			}
 		}
 		if f.Open {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<div class=\"note warn\" role=\"note\"><strong>Notifications are admitted by their address alone.</strong><p>Set LATCHKEY_WEBHOOK_KEY, or LATCHKEY_WEBHOOK_USERNAME and LATCHKEY_WEBHOOK_PASSWORD, and tell Bango.</p></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<div class=\"note warn\" role=\"note\"><strong>Notifications are admitted by their address alone.</strong><p>Set LATCHKEY_WEBHOOK_KEY, or another of the credentials that docs/rehearse.md lists, and tell Bango.</p></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -92,6 +92,7 @@ type NewEntitlementPage struct {
 	Customer  resale.Customer
 	Products  []resale.Product // by merchant name, then product name
 	Existing  []Service        // what the customer has that is live
+	Eligible  map[string]bool  // what Bango says that the customer may have, by our id of the product; nil where it does not say
 	ProductID string           // chosen before, empty for none
 	OfferID   string
 	Terms     TermsForm
