@@ -102,7 +102,8 @@ const demoWelcome = `
 Latchkey is ready: %[1]s
 Sign in as:        %[2]s   password: %[3]s
                    (also victor, sofia and adam, who are viewer, supervisor and admin)
-Bango sandbox:     %[4]s   (what can go wrong: %[4]s/control)
+Bango sandbox:     %[4]s
+What can go wrong: %[4]s/control
 
 Three things to try:
  1. Find "zoe", press n, choose Bango Music and send. Open the signup link in another window, go on and sign up at the merchant:

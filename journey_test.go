@@ -229,6 +229,15 @@ func TestLife(t *testing.T) {
 	staff.do("resume", chromedp.Click(chromedp.CSS(`#do-resume`)))
 	staff.status("ACTIVE")
 
+	staff.do("change its name and expiry", chromedp.Click(chromedp.CSS(`#do-update`)), chromedp.WaitVisible(chromedp.CSS(`input[name=display_name]`)),
+		chromedp.SetValue(chromedp.CSS(`input[name=display_name]`), "Music for Zoë"), chromedp.SetValue(chromedp.CSS(`input[name=date_expiry]`), "2031-05-06T07:08"),
+		chromedp.Click(chromedp.CSS(`main form[action$="/update"] button`)), chromedp.WaitReady(`//li[@data-event="answered"][contains(., "it is changed")]`))
+	staff.status("ACTIVE")
+	if facts := staff.text("#facts"); !strings.Contains(facts, "Music for Zoë") || !strings.Contains(facts, "2031") {
+		t.Errorf("the page does not show what was changed: %s", facts)
+	}
+	staff.everyLook("changed")
+
 	staff.do("go to the endings by keyboard", press("x"), chromedp.WaitVisible(chromedp.CSS(`#cancel select`)))
 	staff.everyLook("endings")
 	staff.do("cancel", chromedp.SetValue(chromedp.CSS(`#cancel select`), "CUSTOMER_CANCELLED/NOT_RENEWED"),
@@ -238,6 +247,8 @@ func TestLife(t *testing.T) {
 		t.Errorf("the timeline does not tell why: %s", said)
 	}
 	staff.everyLook("ending")
+	staff.do("take the cancellation back", chromedp.Click(chromedp.CSS(`#do-undo`)))
+	staff.status("ACTIVE")
 
 	ref := staff.text("h1")
 	staff.do("revoke", press("x"), chromedp.WaitVisible(chromedp.CSS(`#revoke select`)),
