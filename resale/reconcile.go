@@ -166,16 +166,25 @@ func (r *Reconciler) reconcile(ctx context.Context, tx Tx, j Job) (Job, error) {
 	}
 	for _, row := range rows {
 		j.Done++
-		if !openQuestion(row.Entitlement, now, usual, r.every) || slot.After(now.Add(checksAhead)) {
+		since, open := openSince(row.Entitlement, now, usual)
+		next := slot.Add(time.Minute / checksPerMinute)
+		if !open || next.After(now.Add(checksAhead)) || !dueAgain(now, since, latest(row.CheckedAt, row.NotifiedAt), r.every) {
 			continue
 		}
-		slot = slot.Add(time.Minute / checksPerMinute)
-		asked, err := s.askCheck(ctx, tx, row.Entitlement, Automatic, slot)
+		tried, err := lastTry(ctx, tx, row.ID)
+		if err != nil {
+			return j, err
+		}
+		if !dueAgain(now, since, tried, r.every) {
+			continue
+		}
+		asked, err := s.askCheck(ctx, tx, row.Entitlement, Automatic, next)
 		if err != nil {
 			return j, err
 		}
 		if asked {
 			j.Found++
+			slot = next
 		}
 	}
 	j.Slot = slot
@@ -221,29 +230,42 @@ func parseCursor(c string) (Status, *ListPosition, error) {
 	return status, &ListPosition{Updated: time.UnixMicro(micros).UTC(), ID: id}, nil
 }
 
-// openQuestion reports whether Bango's record should be read back although nobody asked: what is not known, what failed, what should have
-// ended, and what has been pending for longer than is usual. The longer it has been so, the seldomer: one that waits for months costs a
-// call now and then, not one every time.
-func openQuestion(e Entitlement, now time.Time, usual map[string]time.Duration, every time.Duration) bool {
-	var since time.Time // when it became one
+// openSince returns since when Bango's record should be read back although nobody asked, and false where it should not: what is not known, what
+// failed, what should have ended, and what has been pending for longer than is usual.
+func openSince(e Entitlement, now time.Time, usual map[string]time.Duration) (since time.Time, open bool) {
 	switch e.Status {
 	case Unknown, Failed:
-		since = e.Updated
+		return latest(e.Created, e.DateLastUpdated), true
 	case ActiveEnding:
-		if e.DateEnded.IsZero() || now.Before(e.DateEnded.Add(endGrace)) {
-			return false
+		if e.DateEnded.IsZero() { // nobody said when, so that no end of it is late
+			return latest(e.Created, e.DateLastUpdated), true
 		}
-		since = e.DateEnded
+		return e.DateEnded, !now.Before(e.DateEnded.Add(endGrace))
 	case Pending:
 		since = e.Created.Add(cmp.Or(usual[e.ProductID], usualDefault))
-		if now.Before(since) {
-			return false
-		}
-	default:
-		return false
+		return since, !now.Before(since)
 	}
-	checked := latest(e.CheckedAt, e.NotifiedAt)
+	return time.Time{}, false
+}
+
+// dueAgain reports whether an open question should be read back again. The longer it has been one, the seldomer: one that waits for months
+// costs a call now and then, not one every time.
+func dueAgain(now, since, checked time.Time, every time.Duration) bool {
+	if checked.After(now.Add(every)) {
+		return true // the clock was set back
+	}
 	return now.Sub(checked) >= max(every, now.Sub(since)/4)
+}
+
+// lastTry returns when reading an entitlement back last came to an end, whatever came of it.
+func lastTry(ctx context.Context, r Reader, entitlementID string) (time.Time, error) {
+	requests, err := r.RequestsOf(ctx, entitlementID, 20)
+	for _, request := range requests { // newest first
+		if request.Kind == KindCheck && !request.State.Open() {
+			return request.Updated, err
+		}
+	}
+	return time.Time{}, err
 }
 
 // usualTimes returns how long it usually takes from creation to active, by our id of the product: twice the median of those that became
