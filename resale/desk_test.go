@@ -20,6 +20,7 @@ type desk struct {
 	*testing.T
 	ctx     context.Context
 	store   *db.Store
+	hub     *resale.Hub
 	service *resale.Service
 	sender  *resale.Sender
 	bango   *fakeBango
@@ -41,7 +42,7 @@ func onEachStore(t *testing.T, test func(d *desk)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { store.Close() })
-		d := &desk{T: t, ctx: t.Context(), store: store, bango: &fakeBango{t: t}, clock: &clock{at: noon},
+		d := &desk{T: t, ctx: t.Context(), store: store, hub: hub, bango: &fakeBango{t: t}, clock: &clock{at: noon},
 			ana:    resale.StaffActor(resale.Staff{ID: "s-1", Name: "Ana", Role: resale.Agent}),
 			victor: resale.StaffActor(resale.Staff{ID: "s-2", Name: "Victor", Role: resale.Viewer})}
 		d.service = resale.NewService(resale.ServiceConfig{Store: store, Hub: hub, PublicURL: "https://portal.example",
