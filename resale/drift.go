@@ -110,8 +110,14 @@ func (s *Service) TakeAllBangos(ctx context.Context, by Actor) error {
 	return s.startJob(ctx, JobTake, by)
 }
 
+// driftLock is held by whoever adopts or takes over: two at once must not do it twice.
+const driftLock = "drift"
+
 // take takes over what Bango says of one difference, unless somebody did already.
 func (s *Service) take(ctx context.Context, tx Tx, by Actor, driftID string) error {
+	if err := tx.LockNamed(ctx, driftLock); err != nil {
+		return err
+	}
 	d, err := tx.Drift(ctx, driftID)
 	if err != nil || d.State != DriftOpen {
 		return err
@@ -135,10 +141,16 @@ func (s *Service) correct(ctx context.Context, tx Tx, by Actor, d Drift) error {
 		return err
 	}
 	after := before
-	if d.Kind == MissingThere {
+	switch {
+	case foreign(before, d.Fact):
+		return Conflict("", "Bango's record speaks of another customer or merchant than %s, so it cannot be taken over. Compare them at Bango.", before.Ref)
+	case d.Kind == Differs && d.Fact.DateLastUpdated.Before(before.DateLastUpdated),
+		d.Kind == MissingThere && latest(before.CheckedAt, before.NotifiedAt).After(d.Found):
+		return Conflict("", "Bango has told of %s since this was found. Check it with Bango; what is still different then can be taken over.", before.Ref)
+	case d.Kind == MissingThere:
 		after.Status, after.Message = Refused, "Bango has no record of this: corrected by reconciliation."
 		after.RegistrationURL, after.RegistrationExpires = "", time.Time{}
-	} else if !foreign(before, d.Fact) {
+	default:
 		after = before.with(d.Fact)
 	}
 	if after != before {
@@ -157,17 +169,30 @@ func (s *Service) correct(ctx context.Context, tx Tx, by Actor, d Drift) error {
 // adopt makes an entitlement of ours from Bango's record, with its customer and its line of the catalogue where they are not known. It
 // reports false where it is known already.
 func (s *Service) adopt(ctx context.Context, tx Tx, by Actor, f Fact, text string) (adopted bool, err error) {
+	if err := tx.LockNamed(ctx, driftLock); err != nil {
+		return false, err
+	}
 	if _, err := tx.EntitlementByBangoID(ctx, f.BangoID); CodeOf(err) != CodeNotFound {
 		return false, err
 	}
 	if f.CustomerIdentifier == "" || f.MerchantKey == "" || f.ProductKey == "" {
 		return false, Conflict("", "Bango's record %s names no customer, merchant or product, so it cannot be adopted.", clip(f.BangoID, 60))
 	}
-	customer, err := tx.CustomerByIdentifier(ctx, f.CustomerIdentifier)
+	// All of it is looked at before anything is stored: what cannot be adopted leaves nothing behind, whatever else the transaction does.
+	named, err := Customer{Identifier: f.CustomerIdentifier}.normalised()
+	if err != nil {
+		return false, err
+	}
+	row, err := CatalogueRow{MerchantKey: f.MerchantKey, ProductKey: f.ProductKey}.normalised()
+	if err != nil {
+		return false, err
+	}
+	if called, err := (CatalogueRow{MerchantKey: row.MerchantKey, ProductKey: row.ProductKey, ProductName: f.DisplayName}).normalised(); err == nil {
+		row = called // or else its key is its name
+	}
+	customer, err := tx.CustomerByIdentifier(ctx, named.Identifier)
 	if CodeOf(err) == CodeNotFound {
-		if customer, err = (Customer{Identifier: f.CustomerIdentifier}).normalised(); err != nil {
-			return false, err
-		}
+		customer = named
 		customer.ID, customer.Created = newID(), s.now()
 		if err := tx.InsertCustomer(ctx, customer); err != nil {
 			return false, err
@@ -178,24 +203,25 @@ func (s *Service) adopt(ctx context.Context, tx Tx, by Actor, f Fact, text strin
 	if err != nil {
 		return false, err
 	}
-	product, err := tx.ProductByKeys(ctx, f.MerchantKey, f.ProductKey)
+	product, err := tx.ProductByKeys(ctx, row.MerchantKey, row.ProductKey)
 	if CodeOf(err) == CodeNotFound {
-		row, err := CatalogueRow{MerchantKey: f.MerchantKey, ProductKey: f.ProductKey, ProductName: f.DisplayName}.normalised()
-		if err != nil {
-			return false, err
-		}
-		if row.MerchantName, err = merchantName(ctx, tx, f.MerchantKey); err != nil {
+		if row.MerchantName, err = merchantName(ctx, tx, row.MerchantKey); err != nil {
 			return false, err
 		}
 		if err := tx.UpsertCatalogue(ctx, row); err != nil {
 			return false, err
 		}
+		product, err = tx.ProductByKeys(ctx, row.MerchantKey, row.ProductKey)
 	}
-	if product, err = tx.ProductByKeys(ctx, f.MerchantKey, f.ProductKey); err != nil {
+	if err != nil {
+		return false, err
+	}
+	ref, err := freeRef(ctx, tx)
+	if err != nil {
 		return false, err
 	}
 	now := s.now()
-	e := Entitlement{ID: newID(), Ref: newRef(), CustomerID: customer.ID, ProductID: product.ID, CustomerIdentifier: f.CustomerIdentifier,
+	e := Entitlement{ID: newID(), Ref: ref, CustomerID: customer.ID, ProductID: product.ID, CustomerIdentifier: f.CustomerIdentifier,
 		MerchantKey: f.MerchantKey, ProductKey: f.ProductKey, Status: Unknown, NotifyToken: newToken(), SignupToken: newToken(),
 		FormToken: newToken(), CreatedBy: by.Name, Created: now, Updated: now, CheckedAt: now}
 	e = e.with(f)
@@ -225,4 +251,18 @@ func merchantName(ctx context.Context, r Reader, key string) (string, error) {
 		}
 	}
 	return key, err
+}
+
+// freeRef returns a reference that no entitlement has. Among a million the same one comes up twice now and then, and that must not undo a
+// whole batch of them.
+func freeRef(ctx context.Context, r Reader) (string, error) {
+	for {
+		ref := newRef()
+		if _, err := r.EntitlementByRef(ctx, ref); err != nil {
+			if CodeOf(err) == CodeNotFound {
+				err = nil
+			}
+			return ref, err
+		}
+	}
 }
