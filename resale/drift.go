@@ -54,10 +54,12 @@ func compare(ours Standing, known bool, f Fact) (Drift, bool) {
 	return d, f.Status != "" && string(ours.Status) != f.Status || f.ProductKey != "" && f.ProductKey != ours.ProductKey
 }
 
-// noteDrift stores a difference, in place of an older one about the same entitlement.
+// noteDrift stores a difference, in place of one about the same entitlement that is not newer.
 func (s *Service) noteDrift(ctx context.Context, tx Tx, d Drift) error {
 	known, err := tx.DriftOf(ctx, d.Subject)
 	switch {
+	case err == nil && known.State == DriftOpen && d.Kind != MissingThere && d.Fact.DateLastUpdated.Before(known.Fact.DateLastUpdated):
+		return nil
 	case err == nil && known.State == DriftOpen:
 		d.ID = known.ID
 	case err != nil && CodeOf(err) != CodeNotFound:
@@ -88,6 +90,22 @@ func (s *Service) noDrift(ctx context.Context, tx Tx, bangoID string) error {
 	if err != nil {
 		return err
 	}
+	return s.gone(ctx, tx, d)
+}
+
+// noDriftBy notes that a difference has gone by what a record says, unless it was found in a newer one.
+func (s *Service) noDriftBy(ctx context.Context, tx Tx, f Fact) error {
+	d, err := tx.DriftOf(ctx, f.BangoID)
+	if CodeOf(err) == CodeNotFound || err == nil && (d.State != DriftOpen || d.Fact.DateLastUpdated.After(f.DateLastUpdated)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.gone(ctx, tx, d)
+}
+
+func (s *Service) gone(ctx context.Context, tx Tx, d Drift) error {
 	d.State, d.Settled, d.SettledBy = DriftGone, s.now(), Automatic.Name
 	tx.Announce(Change{Topics: []string{TopicReconciliation}})
 	return tx.SaveDrift(ctx, d)

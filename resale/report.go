@@ -69,19 +69,39 @@ func (s *Service) ImportReport(ctx context.Context, by Actor, r Report, adopt bo
 	}
 	if r.Complete && result.Unreadable == 0 {
 		slices.Sort(listed)
-		err = s.findMissingThere(ctx, r, merchants, func(bangoID string) bool {
+		isListed := func(bangoID string) bool {
 			_, found := slices.BinarySearch(listed, maphash.String(seed, bangoID))
 			return found
-		}, &result)
-		if err != nil {
+		}
+		if err := s.findMissingThere(ctx, r, merchants, isListed, &result); err != nil {
+			return result, err
+		}
+		if err := s.findNoLongerThere(ctx, r, merchants, isListed); err != nil {
 			return result, err
 		}
 	}
 	return result, s.noteImport(ctx, by, r, result)
 }
 
-// compareBatch compares rows with what is here, in two queries for all of them and one for each that differs.
-func (s *Service) compareBatch(ctx context.Context, tx Tx, by Actor, r Report, facts []Fact, adopt bool, result *ReportResult) error {
+// newestOfEach returns the last news of each entitlement: an Event report has a row for each event.
+func newestOfEach(facts []Fact) []Fact {
+	at := make(map[string]int, len(facts))
+	newest := make([]Fact, 0, len(facts))
+	for _, f := range facts {
+		switch i, twice := at[f.BangoID]; {
+		case !twice:
+			at[f.BangoID] = len(newest)
+			newest = append(newest, f)
+		case !f.DateLastUpdated.Before(newest[i].DateLastUpdated):
+			newest[i] = f
+		}
+	}
+	return newest
+}
+
+// compareBatch compares rows with what is here, in one query for all of them and a few for each that differs.
+func (s *Service) compareBatch(ctx context.Context, tx Tx, by Actor, r Report, rows []Fact, adopt bool, result *ReportResult) error {
+	facts := newestOfEach(rows)
 	ids := make([]string, len(facts))
 	for i, f := range facts {
 		ids[i] = f.BangoID
@@ -95,8 +115,8 @@ func (s *Service) compareBatch(ctx context.Context, tx Tx, by Actor, r Report, f
 		d, differs := compare(ours, known, f)
 		d.Source = r.Source
 		switch {
-		case !differs && ours.Drifted:
-			err = s.noDrift(ctx, tx, f.BangoID)
+		case !differs && (ours.Drifted || !known):
+			err = s.noDriftBy(ctx, tx, f)
 		case !differs:
 		case d.Kind == MissingHere && adopt:
 			adopted, fault := s.adopt(ctx, tx, by, f, "adopted from "+r.Source)
@@ -166,6 +186,32 @@ func (s *Service) findMissingThere(ctx context.Context, r Report, merchants map[
 		}
 	}
 	return nil
+}
+
+// findNoLongerThere looks for what was missing here and is in Bango's records no longer either: there is nothing left to take over.
+func (s *Service) findNoLongerThere(ctx context.Context, r Report, merchants map[string]bool, listed func(bangoID string) bool) error {
+	for after := ""; ; {
+		open, err := s.store.OpenDrift(ctx, after, reportBatch)
+		if err != nil {
+			return err
+		}
+		err = s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+			for _, d := range open {
+				if d.Kind != MissingHere || !merchants[d.Fact.MerchantKey] || !slices.Contains(activeStatuses, Status(d.Fact.Status)) ||
+					!d.Fact.DateLastUpdated.Before(r.End) || listed(d.Subject) {
+					continue
+				}
+				if err := s.noDrift(ctx, tx, d.Subject); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || len(open) < reportBatch {
+			return err
+		}
+		after = open[len(open)-1].ID
+	}
 }
 
 // noteImport leaves behind what came of a comparison, for the page that shows the differences.
