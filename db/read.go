@@ -277,7 +277,7 @@ func (r reader) Notifications(ctx context.Context, limit int) ([]resale.Notifica
 
 func (r reader) WaitingNotifications(ctx context.Context, now time.Time, limit int) ([]resale.Notification, error) {
 	return many(ctx, r, "notifications", r.q.WaitingNotifications,
-		queries.WaitingNotificationsParams{Due: micros(now), Limit: atMost(limit)}, notification)
+		queries.WaitingNotificationsParams{Now: micros(now), Horizon: micros(now.Add(resale.MaxNotificationWait)), AtMost: atMost(limit)}, notification)
 }
 
 func (r reader) ParkedNotifications(ctx context.Context, limit int) ([]resale.Notification, error) {

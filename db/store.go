@@ -105,7 +105,7 @@ const maxIdleLease = time.Minute
 
 // LeaseRequest implements [resale.Store]. Where nothing is due it only reads.
 func (s *Store) LeaseRequest(ctx context.Context, now, until time.Time) (r resale.Request, ok bool, wait time.Duration, err error) {
-	if wait, err = s.untilDue(ctx, now); err != nil || wait > 0 {
+	if wait, err = s.untilDue(ctx, now, until); err != nil || wait > 0 {
 		return resale.Request{}, false, wait, err
 	}
 	err = s.Write(ctx, func(ctx context.Context, t resale.Tx) error {
@@ -115,13 +115,22 @@ func (s *Store) LeaseRequest(ctx context.Context, now, until time.Time) (r resal
 	if err != nil || ok {
 		return r, ok, 0, err
 	}
-	wait, err = s.untilDue(ctx, now)
+	wait, err = s.untilDue(ctx, now, until)
 	return resale.Request{}, false, wait, err
 }
 
-// untilDue returns how long until a request is due, at most maxIdleLease; not above zero where one is due already, or is put off for longer
-// than any ever is.
-func (s *Store) untilDue(ctx context.Context, now time.Time) (time.Duration, error) {
+// clockSlack is how far the clocks of portals on one database may differ. A lease that ends later than that after a new one would was given
+// before a clock was set back: whoever had it may be dead, and nobody else would take it for as long as the clock was set back.
+const clockSlack = time.Minute
+
+// leaseHorizon is when no lease ends that was given by the clock as it is, where one that is given now ends at until.
+func leaseHorizon(now, until time.Time) int64 {
+	return min(micros(until.Add(clockSlack)), micros(now.Add(resale.MaxWait)))
+}
+
+// untilDue returns how long until a request is due, at most maxIdleLease; not above zero where one is due already, is put off for longer
+// than any ever is, or is leased for longer than a lease until the given time would be.
+func (s *Store) untilDue(ctx context.Context, now, until time.Time) (time.Duration, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	due, err := s.q.NextDue(ctx)
@@ -129,7 +138,8 @@ func (s *Store) untilDue(ctx context.Context, now time.Time) (time.Duration, err
 		return 0, nil
 	}
 	if err == nil && due != never {
-		_, stranded := s.q.NextStranded(ctx, queries.NextStrandedParams{Horizon: micros(now.Add(resale.MaxWait)), Never: never})
+		_, stranded := s.q.NextStranded(ctx, queries.NextStrandedParams{LeaseHorizon: leaseHorizon(now, until),
+			Horizon: micros(now.Add(resale.MaxWait)), Never: never})
 		if stranded == nil {
 			return 0, nil
 		}

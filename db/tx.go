@@ -179,7 +179,7 @@ func (t *tx) LeaseRequest(ctx context.Context, now, until time.Time) (r resale.R
 	leased, err := t.q.LeaseRequest(ctx, queries.LeaseRequestParams{Until: micros(until), Now: micros(now)})
 	if errors.Is(err, sql.ErrNoRows) {
 		leased, err = t.q.LeaseStranded(ctx, queries.LeaseStrandedParams{Until: micros(until), Now: micros(now),
-			Horizon: micros(now.Add(resale.MaxWait)), Never: never})
+			LeaseHorizon: leaseHorizon(now, until), Horizon: micros(now.Add(resale.MaxWait)), Never: never})
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil

@@ -207,6 +207,10 @@ func (s *Service) linkParked(ctx context.Context, tx Tx, e Entitlement) (linked 
 // maxTries is how often the effect of a notification is tried before it is parked, where staff see and replay it.
 const maxTries = 8
 
+// MaxNotificationWait is longer than a notification that waits is ever put off: one that is put off for longer is so because our clock was set
+// back.
+const MaxNotificationWait = 2 * time.Minute
+
 // RetryNotifications tries the effect of notifications that wait for it, and parks those that failed too often. It returns how many it tried.
 func (s *Service) RetryNotifications(ctx context.Context) (tried int, err error) {
 	waiting, err := s.store.WaitingNotifications(ctx, s.now(), 100)

@@ -391,16 +391,18 @@ func (q *Queries) UpdateNotification(ctx context.Context, arg UpdateNotification
 }
 
 const waitingNotifications = `-- name: WaitingNotifications :many
-SELECT id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received, bango_id, attempts, due FROM notifications WHERE state = 'waiting' AND due <= $1 ORDER BY due LIMIT $2
+SELECT id, digest, token, entitlement_id, body, state, effect, reason, copies, received, last_received, bango_id, attempts, due FROM notifications WHERE state = 'waiting' AND (due <= $1 OR due > $2) ORDER BY due LIMIT $3
 `
 
 type WaitingNotificationsParams struct {
-	Due   int64
-	Limit int32
+	Now     int64
+	Horizon int64
+	AtMost  int32
 }
 
+// Also those that are put off for longer than any ever is: the clock was set back.
 func (q *Queries) WaitingNotifications(ctx context.Context, arg WaitingNotificationsParams) ([]Notification, error) {
-	rows, err := q.query(ctx, q.waitingNotificationsStmt, waitingNotifications, arg.Due, arg.Limit)
+	rows, err := q.query(ctx, q.waitingNotificationsStmt, waitingNotifications, arg.Now, arg.Horizon, arg.AtMost)
 	if err != nil {
 		return nil, err
 	}

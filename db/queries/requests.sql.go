@@ -225,25 +225,28 @@ func (q *Queries) LeaseRequest(ctx context.Context, arg LeaseRequestParams) (Req
 
 const leaseStranded = `-- name: LeaseStranded :one
 UPDATE requests SET state = 'sending', attempts = attempts + 1, leased_until = $1, due = $1, updated = $2
-WHERE id = (SELECT r.id FROM requests r WHERE r.due > $3 AND r.due < $4 ORDER BY r.due LIMIT 1)
-  AND due > $3
+WHERE id = (SELECT r.id FROM requests r WHERE r.due > $3 AND r.due < $4
+    AND (r.due > $5 OR r.state = 'sending') ORDER BY r.due LIMIT 1)
+  AND due > $3 AND (due > $5 OR state = 'sending')
 RETURNING id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due, terms
 `
 
 type LeaseStrandedParams struct {
-	Until   int64
-	Now     int64
-	Horizon int64
-	Never   int64
+	Until        int64
+	Now          int64
+	LeaseHorizon int64
+	Never        int64
+	Horizon      int64
 }
 
-// What is put off for longer than anything ever is: the clock was set back.
+// What is put off for longer than anything ever is, or leased for longer than a lease lasts: the clock was set back.
 func (q *Queries) LeaseStranded(ctx context.Context, arg LeaseStrandedParams) (Request, error) {
 	row := q.queryRow(ctx, q.leaseStrandedStmt, leaseStranded,
 		arg.Until,
 		arg.Now,
-		arg.Horizon,
+		arg.LeaseHorizon,
 		arg.Never,
+		arg.Horizon,
 	)
 	var i Request
 	err := row.Scan(
@@ -345,16 +348,18 @@ func (q *Queries) NextDue(ctx context.Context) (int64, error) {
 }
 
 const nextStranded = `-- name: NextStranded :one
-SELECT due FROM requests WHERE due > $1 AND due < $2 ORDER BY due LIMIT 1
+SELECT due FROM requests WHERE due > $1 AND due < $2
+  AND (due > $3 OR state = 'sending') ORDER BY due LIMIT 1
 `
 
 type NextStrandedParams struct {
-	Horizon int64
-	Never   int64
+	LeaseHorizon int64
+	Never        int64
+	Horizon      int64
 }
 
 func (q *Queries) NextStranded(ctx context.Context, arg NextStrandedParams) (int64, error) {
-	row := q.queryRow(ctx, q.nextStrandedStmt, nextStranded, arg.Horizon, arg.Never)
+	row := q.queryRow(ctx, q.nextStrandedStmt, nextStranded, arg.LeaseHorizon, arg.Never, arg.Horizon)
 	var due int64
 	err := row.Scan(&due)
 	return due, err

@@ -24,8 +24,9 @@ SELECT * FROM notifications WHERE id = $1;
 -- name: Notifications :many
 SELECT * FROM notifications ORDER BY id DESC LIMIT $1;
 
+-- Also those that are put off for longer than any ever is: the clock was set back.
 -- name: WaitingNotifications :many
-SELECT * FROM notifications WHERE state = 'waiting' AND due <= $1 ORDER BY due LIMIT $2;
+SELECT * FROM notifications WHERE state = 'waiting' AND (due <= sqlc.arg(now) OR due > sqlc.arg(horizon)) ORDER BY due LIMIT sqlc.arg(at_most);
 
 -- name: ParkedNotifications :many
 SELECT * FROM notifications WHERE state = 'parked' ORDER BY id DESC LIMIT $1;

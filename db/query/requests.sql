@@ -14,15 +14,17 @@ UPDATE requests SET state = 'sending', attempts = attempts + 1, leased_until = s
 WHERE id = (SELECT r.id FROM requests r WHERE r.due <= sqlc.arg(now) ORDER BY r.due LIMIT 1) AND due <= sqlc.arg(now)
 RETURNING *;
 
--- What is put off for longer than anything ever is: the clock was set back.
+-- What is put off for longer than anything ever is, or leased for longer than a lease lasts: the clock was set back.
 -- name: LeaseStranded :one
 UPDATE requests SET state = 'sending', attempts = attempts + 1, leased_until = sqlc.arg(until), due = sqlc.arg(until), updated = sqlc.arg(now)
-WHERE id = (SELECT r.id FROM requests r WHERE r.due > sqlc.arg(horizon) AND r.due < sqlc.arg(never) ORDER BY r.due LIMIT 1)
-  AND due > sqlc.arg(horizon)
+WHERE id = (SELECT r.id FROM requests r WHERE r.due > sqlc.arg(lease_horizon) AND r.due < sqlc.arg(never)
+    AND (r.due > sqlc.arg(horizon) OR r.state = 'sending') ORDER BY r.due LIMIT 1)
+  AND due > sqlc.arg(lease_horizon) AND (due > sqlc.arg(horizon) OR state = 'sending')
 RETURNING *;
 
 -- name: NextStranded :one
-SELECT due FROM requests WHERE due > sqlc.arg(horizon) AND due < sqlc.arg(never) ORDER BY due LIMIT 1;
+SELECT due FROM requests WHERE due > sqlc.arg(lease_horizon) AND due < sqlc.arg(never)
+  AND (due > sqlc.arg(horizon) OR state = 'sending') ORDER BY due LIMIT 1;
 
 -- name: ReleaseLeases :exec
 UPDATE requests SET leased_until = 0, due = 0 WHERE due < sqlc.arg(never) AND state = 'sending';
