@@ -18,6 +18,7 @@ const (
 	sessionAbsolute = 7 * 24 * time.Hour // and one that is used ends too
 	sessionTouch    = time.Minute        // how exactly the last use is kept, so that not every page writes
 	setupLifetime   = 24 * time.Hour     // how long a set-up link may be used
+	sessionSkew     = 10 * time.Minute   // how far our clock may be set back, or portals' clocks differ, before sessions from the future end
 )
 
 // passwordWork is what a password hash costs. src: OWASP password storage, argon2id with 46 MiB
@@ -116,7 +117,7 @@ func (s *Service) SetupStaff(ctx context.Context, token string) (Staff, error) {
 	if err != nil {
 		return Staff{}, err
 	}
-	if s.now().After(link.Expires) {
+	if now := s.now(); now.After(link.Expires) || link.Expires.After(now.Add(setupLifetime+sessionSkew)) {
 		return Staff{}, NotFound("set-up link; it was used or is older than a day")
 	}
 	return s.store.Staff(ctx, link.StaffID)
@@ -182,7 +183,8 @@ func (s *Service) session(ctx context.Context, id string) (Staff, Session, error
 		return Staff{}, Session{}, err
 	}
 	now := s.now()
-	if now.After(session.Expires) || now.After(session.LastSeen.Add(sessionIdle)) {
+	// One that was used in the future began, or was used, before our clock was set back: nobody knows how long ago that was.
+	if now.After(session.Expires) || now.After(session.LastSeen.Add(sessionIdle)) || session.LastSeen.After(now.Add(sessionSkew)) {
 		return Staff{}, Session{}, NotFound("session")
 	}
 	person, err := s.store.Staff(ctx, session.StaffID)
