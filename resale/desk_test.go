@@ -34,33 +34,42 @@ type desk struct {
 // onEachStore runs a test on a fresh database of each engine.
 func onEachStore(t *testing.T, test func(d *desk)) {
 	t.Helper()
-	dbtest.Each(t, func(t *testing.T, database string) {
-		log := slog.New(slog.DiscardHandler)
-		hub := resale.NewHub()
-		store, err := db.Open(t.Context(), database, hub.Publish, log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { store.Close() })
-		d := &desk{T: t, ctx: t.Context(), store: store, hub: hub, bango: &fakeBango{t: t}, clock: &clock{at: noon},
-			ana:    resale.StaffActor(resale.Staff{ID: "s-1", Name: "Ana", Role: resale.Agent}),
-			victor: resale.StaffActor(resale.Staff{ID: "s-2", Name: "Victor", Role: resale.Viewer})}
-		d.keepIn(store)
-		const catalogue = "merchantAccountKey,merchantName,productKey,productName,offerKey,offerName\n" +
-			"BANGO,Bango,BangoMusic,Bango Music,TestOffer,Test offer\n"
-		if _, err := d.service.ImportCatalogue(d.ctx, strings.NewReader(catalogue)); err != nil {
-			t.Fatal(err)
-		}
-		products, err := store.Products(d.ctx)
-		if err != nil || len(products) != 1 {
-			t.Fatalf("%v, %v", products, err)
-		}
-		d.product = products[0]
-		if d.zoe, err = d.service.AddCustomer(d.ctx, d.ana, resale.Customer{Identifier: "cust-1", Name: "Zoë"}); err != nil {
-			t.Fatal(err)
-		}
-		test(d)
-	})
+	dbtest.Each(t, func(t *testing.T, database string) { test(newDesk(t, database)) })
+}
+
+// onSQLite runs a test on a fresh SQLite database.
+func onSQLite(t *testing.T, test func(d *desk)) {
+	t.Helper()
+	test(newDesk(t, dbtest.SQLite(t)))
+}
+
+func newDesk(t *testing.T, database string) *desk {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	hub := resale.NewHub()
+	store, err := db.Open(t.Context(), database, hub.Publish, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	d := &desk{T: t, ctx: t.Context(), store: store, hub: hub, bango: &fakeBango{t: t}, clock: &clock{at: noon},
+		ana:    resale.StaffActor(resale.Staff{ID: "s-1", Name: "Ana", Role: resale.Agent}),
+		victor: resale.StaffActor(resale.Staff{ID: "s-2", Name: "Victor", Role: resale.Viewer})}
+	d.keepIn(store)
+	const catalogue = "merchantAccountKey,merchantName,productKey,productName,offerKey,offerName\n" +
+		"BANGO,Bango,BangoMusic,Bango Music,TestOffer,Test offer\n"
+	if _, err := d.service.ImportCatalogue(d.ctx, strings.NewReader(catalogue)); err != nil {
+		t.Fatal(err)
+	}
+	products, err := store.Products(d.ctx)
+	if err != nil || len(products) != 1 {
+		t.Fatalf("%v, %v", products, err)
+	}
+	d.product = products[0]
+	if d.zoe, err = d.service.AddCustomer(d.ctx, d.ana, resale.Customer{Identifier: "cust-1", Name: "Zoë"}); err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // keepIn lets the portal keep everything in the given store, which may be one with a fault.
