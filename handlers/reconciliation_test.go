@@ -132,7 +132,7 @@ func TestTheJobsOfReconciliation(t *testing.T) {
 		return p.job(resale.JobReconcile).State == resale.JobIdle && p.job(resale.JobTake).State == resale.JobIdle && p.job(resale.JobRepoint).State == resale.JobIdle
 	})
 	page := p.as(resale.Viewer).get("/reconciliation").page(t)
-	for part, says := range map[string]string{"#questions": "were looked at", "#repoint": "Bango is told of the new address for 1", "#difference-count": "No differences"} {
+	for part, says := range map[string]string{"#questions": "Looked at:", "#repoint": "Bango is told of the new address: 1", "#difference-count": "No differences"} {
 		if text := page.Find(part).Text(); !strings.Contains(text, says) {
 			t.Errorf("the page says %q", text)
 		}

@@ -115,7 +115,7 @@ func TestTheMatrixCatches(t *testing.T) {
 		}}, "the evidence has the credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			i := slices.IndexFunc(matrix, func(r row) bool { return r.name == c.row })
+			i := slices.IndexFunc(matrix, func(r matrixRow) bool { return r.name == c.row })
 			j := slices.IndexFunc(matrix[i].variants, func(v variant) bool { return v.name == c.variant })
 			v := matrix[i].variants[j]
 			v.upstream = func(u resale.Upstream) resale.Upstream {

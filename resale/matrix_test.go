@@ -23,8 +23,8 @@ import (
 	"latchkey/resale"
 )
 
-// row is one kind of thing that goes wrong between us and Bango, with what must come of it.
-type row struct {
+// matrixRow is one kind of thing that goes wrong between us and Bango, with what must come of it.
+type matrixRow struct {
 	name     string
 	alone    bool // it looks at the whole process
 	variants []variant
@@ -85,9 +85,9 @@ func (v variant) on(t testing.TB, g *ground) {
 	r.audit()
 }
 
-var hasty = setUp{timeout: short}
+var impatient = setUp{timeout: short}
 
-var matrix = []row{
+var matrix = []matrixRow{
 	{name: "01_refused_before_sending", variants: []variant{
 		neverSent("refused", setUp{}, "could not be reached", func(r *rig) {
 			r.dials(func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -102,7 +102,7 @@ var matrix = []row{
 				return (&net.Dialer{Resolver: none}).DialContext(ctx, network, "resale.api.bango.invalid:443")
 			})
 		}),
-		neverSent("no answer to the dialling", hasty, "could not be reached", func(r *rig) {
+		neverSent("no answer to the dialling", impatient, "could not be reached", func(r *rig) {
 			r.dials(func(ctx context.Context, _, _ string) (net.Conn, error) {
 				<-ctx.Done()
 				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: ctx.Err()}
@@ -138,13 +138,13 @@ var matrix = []row{
 		}
 	}}}},
 	{name: "03_latency_past_the_timeout", variants: []variant{
-		unsettled("carried out", hasty, func(r *rig) { r.breaks(after(short * 4)) }, nil),
-		unsettled("not carried out", hasty, func(r *rig) { r.breaks(silent) }, nil),
-		readBack("only the records answer", hasty, carriedOut(silent)),
+		unsettled("carried out", impatient, func(r *rig) { r.breaks(after(short * 4)) }, nil),
+		unsettled("not carried out", impatient, func(r *rig) { r.breaks(silent) }, nil),
+		readBack("only the records answer", impatient, carriedOut(silent)),
 	}},
 	{name: "04_half_open", alone: true, variants: []variant{
-		unsettled("accepts, never reads", hasty, func(r *rig) { r.breaksConnections(hold) }, nil),
-		{name: "no goroutine is left", setUp: hasty, run: func(r *rig) {
+		unsettled("accepts, never reads", impatient, func(r *rig) { r.breaksConnections(hold) }, nil),
+		{name: "no goroutine is left", setUp: impatient, run: func(r *rig) {
 			r.live()
 			r.pool.CloseIdleConnections()
 			before := goleak.IgnoreCurrent()
@@ -192,7 +192,7 @@ var matrix = []row{
 		}, kept(strings.Repeat("x", 64<<10))),
 	}},
 	{name: "07_drip", variants: []variant{
-		unsettled("a byte at a time", hasty, func(r *rig) {
+		unsettled("a byte at a time", impatient, func(r *rig) {
 			r.breaks(func(x *exchange) bool { return drips(x.pass().String(), short/50)(x) }) // 800 bytes: 4 seconds
 		}, func(r *rig, e resale.Entitlement) {
 			if took := r.evidence(e).Duration; took < short || took > 2*time.Second {

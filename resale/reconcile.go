@@ -196,7 +196,7 @@ func (r *Reconciler) reconcile(ctx context.Context, tx Tx, j Job) (Job, error) {
 		j.Cursor = cursor(openStatuses[slices.Index(openStatuses, status)+1], time.Time{}, "")
 	default:
 		j.State = JobIdle
-		j.Message = fmt.Sprintf("%d entitlements were looked at, Bango's record of %d is read back.", j.Done, j.Found)
+		j.Message = fmt.Sprintf("Looked at: %d. Read back from Bango: %d.", j.Done, j.Found)
 	}
 	return j, nil
 }
@@ -334,7 +334,7 @@ func (r *Reconciler) repoint(ctx context.Context, tx Tx, j Job) (Job, error) {
 	}
 	if len(lives) < jobPage {
 		j.State = JobIdle
-		j.Message = fmt.Sprintf("%d entitlements were looked at, Bango is told of the new address for %d.", j.Done, j.Found)
+		j.Message = fmt.Sprintf("Looked at: %d. Bango is told of the new address: %d.", j.Done, j.Found)
 	}
 	return j, nil
 }
@@ -358,7 +358,7 @@ func (r *Reconciler) take(ctx context.Context, tx Tx, j Job) (Job, error) {
 	}
 	if len(open) < jobPage {
 		j.State = JobIdle
-		j.Message = fmt.Sprintf("%d differences were looked at, %d were taken over.", j.Done, j.Found)
+		j.Message = fmt.Sprintf("Looked at: %d. Taken over: %d.", j.Done, j.Found)
 	}
 	return j, nil
 }

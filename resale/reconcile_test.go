@@ -331,7 +331,7 @@ func TestCheckAllNow(t *testing.T) {
 			d.Error("it was not read back")
 		}
 		j := d.job(resale.JobReconcile)
-		if j.Actor.Name != "Ana" || !strings.Contains(j.Message, "Bango's record of 1 is read back") || j.State != resale.JobIdle {
+		if j.Actor.Name != "Ana" || !strings.Contains(j.Message, "Read back from Bango: 1") || j.State != resale.JobIdle {
 			d.Errorf("the job is %+v", j)
 		}
 	})
