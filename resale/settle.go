@@ -11,7 +11,7 @@ import (
 // settle commits what one attempt at a request showed: the request's state, what it means for the entitlement, the timeline and the
 // evidence, in one transaction. The last answer is the one that counts; the line to Bango follows all of them. began is when the attempt did.
 func (s *Service) settle(ctx context.Context, r Request, answers []Answer, began time.Time) error {
-	asked := false
+	var asked, manual bool
 	err := s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		last := answers[len(answers)-1]
 		if err := s.noteLine(ctx, tx, answers, began); err != nil {
@@ -78,13 +78,20 @@ func (s *Service) settle(ctx context.Context, r Request, answers []Answer, began
 				return err
 			}
 		}
+		manual = o.request.State == Manual
 		tx.Announce(changeOf(o.after))
 		return tx.AddEvent(ctx, event)
 	})
-	if err == nil && asked {
+	if err != nil {
+		return err
+	}
+	if manual {
+		s.log.Warn("a person has to decide", "request", r.ID, "kind", r.Kind) // what Bango said is for the page alone
+	}
+	if asked {
 		s.wakeSender()
 	}
-	return err
+	return nil
 }
 
 // outcome is what an answer makes of an entitlement and the request that asked.
