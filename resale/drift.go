@@ -60,12 +60,12 @@ func (s *Service) noteDrift(ctx context.Context, tx Tx, d Drift) error {
 	switch {
 	case err == nil && known.State == DriftOpen && d.Kind != MissingThere && d.Fact.DateLastUpdated.Before(known.Fact.DateLastUpdated):
 		return nil
-	case err == nil && known.State == DriftOpen:
+	case err == nil:
 		d.ID = known.ID
-	case err != nil && CodeOf(err) != CodeNotFound:
-		return err
-	default:
+	case CodeOf(err) == CodeNotFound:
 		d.ID = newID()
+	default:
+		return err
 	}
 	d.State, d.Found, d.Settled, d.SettledBy = DriftOpen, s.now(), time.Time{}, ""
 	tx.Announce(Change{Topics: []string{TopicReconciliation}})
