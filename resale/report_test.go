@@ -386,9 +386,12 @@ func TestAdoptionLinksParkedNotifications(t *testing.T) {
 	})
 }
 
-// The memory of a comparison does not grow with the rows beyond eight bytes for each. It is measured on SQLite: what differs is the database's.
+// The memory of a comparison does not grow with the rows beyond eight bytes for each.
 func TestReportInBoundedMemory(t *testing.T) {
 	onEachStore(t, func(d *desk) {
+		if !strings.HasSuffix(d.Name(), "/sqlite") {
+			return // what is measured is above the database, and this one takes longer
+		}
 		const n, most = 50_000, 8 << 20
 		base, peak := heap(), uint64(0)
 		r := file()
@@ -396,7 +399,7 @@ func TestReportInBoundedMemory(t *testing.T) {
 		r.Facts = func(yield func(resale.Fact, error) bool) {
 			i := 0
 			for f := range numbered(n) {
-				f.Status = string(resale.Cancelled) // no difference where it is not known: nothing is stored
+				f.Status = string(resale.Cancelled) // no difference where it is not known, so that nothing is stored
 				if i++; i%10_000 == 0 {
 					peak = max(peak, heap())
 				}
