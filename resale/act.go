@@ -51,7 +51,7 @@ func (a act) whyNot(e Entitlement, requests []Request, role Role, abilities []Ab
 	case !role.AtLeast(a.role):
 		return "it needs the role " + string(a.role) + " or more"
 	case open >= 0:
-		return "a " + string(requests[open].Kind) + " is under way"
+		return requests[open].Kind.named() + " is under way"
 	case !slices.Contains(a.from, e.Status):
 		return whyNotIn(a.kind, e.Status)
 	case slices.ContainsFunc(abilities, func(b Ability) bool { return b.Kind == a.kind && b.Missing() }):
@@ -60,6 +60,14 @@ func (a act) whyNot(e Entitlement, requests []Request, role Role, abilities []Ab
 		return "Bango's id of it is not known yet"
 	}
 	return ""
+}
+
+// named is the kind with its article.
+func (k RequestKind) named() string {
+	if k == KindUpdate || k == KindUndo {
+		return "an " + string(k)
+	}
+	return "a " + string(k)
 }
 
 func whyNotIn(k RequestKind, s Status) string {
