@@ -308,6 +308,9 @@ func TestAdoption(t *testing.T) {
 		if result := d.compare(r, true); result != (resale.ReportResult{Rows: n}) || len(d.open()) != 0 {
 			d.Errorf("the same again: %s, %v", result, d.open())
 		}
+		if result := d.compare(file(row("b-0", resale.Active, 0)), false); result != (resale.ReportResult{Rows: 1, MissingThere: n - 1}) || len(d.open()) != n-1 {
+			d.Errorf("all but one are gone: %s, %d are open", result, len(d.open()))
+		}
 		// Bango notifies where the old portal was, until it is told.
 		if left, err := d.service.ToPoint(d.ctx); err != nil || left != n {
 			d.Errorf("%d are to be told of our address, %v", left, err)
