@@ -64,9 +64,11 @@ func (s sqlite) pool(size int, wait time.Duration, options string, pragmas ...st
 
 // writer opens the one connection that writes. Its transactions take the write lock as they begin: one that takes it at its first write may
 // be refused at once, whatever the busy_timeout. FULL makes a commit survive a loss of power. What a savepoint needs to go back is kept in
-// memory: in a file, it cost a quarter of a batch.
+// memory: in a file, it cost a quarter of a batch. The log grows while a reader holds on to what it read first, such as a backup; afterwards it
+// is cut to 64 MB.
 func (s sqlite) writer(wait time.Duration, pragmas ...string) (*sql.DB, error) {
-	pragmas = append(pragmas, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16000)", "temp_store(MEMORY)")
+	pragmas = append(pragmas, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16000)", "temp_store(MEMORY)",
+		"journal_size_limit(64000000)")
 	return s.pool(1, wait, "_txlock=immediate", pragmas...)
 }
 
