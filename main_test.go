@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"latchkey/db/dbtest"
 )
 
 // TestMain runs the portal itself where a test starts this binary as one, to kill it.
@@ -20,7 +22,7 @@ func TestMain(m *testing.M) {
 			os.Unsetenv(name)
 		}
 	}
-	os.Exit(m.Run())
+	dbtest.Main(m)
 }
 
 // skip skips the test for a reason, which fails where nothing may be skipped.
