@@ -113,7 +113,7 @@ func (t *tab) open(customer string) {
 
 func (t *tab) choose(product string) {
 	t.t.Helper()
-	t.do("choose "+product, chromedp.Click(fmt.Sprintf(`//label[normalize-space(.)=%q]`, product)),
+	t.do("choose "+product, chromedp.Click(fmt.Sprintf(`//label[span[1][normalize-space(.)=%q]][not(contains(., "with "))]`, product)),
 		chromedp.WaitReady(chromedp.CSS(`#choices :checked`)))
 }
 
