@@ -128,7 +128,7 @@ func (s *Service) TakeAllBangos(ctx context.Context, by Actor) error {
 	return s.startJob(ctx, JobTake, by)
 }
 
-// driftLock is held by whoever adopts or takes over: two at once must not do it twice.
+// driftLock is held by whoever compares, adopts or takes over: two at once must not do it twice, nor find what is being taken over.
 const driftLock = "drift"
 
 // take takes over what Bango says of one difference, unless somebody did already.
@@ -185,11 +185,8 @@ func (s *Service) correct(ctx context.Context, tx Tx, by Actor, d Drift) error {
 }
 
 // adopt makes an entitlement of ours from Bango's record, with its customer and its line of the catalogue where they are not known. It
-// reports false where it is known already.
+// reports false where it is known already. The caller holds driftLock.
 func (s *Service) adopt(ctx context.Context, tx Tx, by Actor, f Fact, text string) (adopted bool, err error) {
-	if err := tx.LockNamed(ctx, driftLock); err != nil {
-		return false, err
-	}
 	if _, err := tx.EntitlementByBangoID(ctx, f.BangoID); CodeOf(err) != CodeNotFound {
 		return false, err
 	}

@@ -101,6 +101,9 @@ func newestOfEach(facts []Fact) []Fact {
 
 // compareBatch compares rows with what is here, in one query for all of them and a few for each that differs.
 func (s *Service) compareBatch(ctx context.Context, tx Tx, by Actor, r Report, rows []Fact, adopt bool, result *ReportResult) error {
+	if err := tx.LockNamed(ctx, driftLock); err != nil {
+		return err
+	}
 	facts := newestOfEach(rows)
 	ids := make([]string, len(facts))
 	for i, f := range facts {
