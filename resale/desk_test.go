@@ -21,6 +21,7 @@ type desk struct {
 	ctx     context.Context
 	store   *db.Store
 	hub     *resale.Hub
+	address string // of the database
 	service *resale.Service
 	sender  *resale.Sender
 	bango   *fakeBango
@@ -52,7 +53,7 @@ func newDesk(t *testing.T, database string) *desk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	d := &desk{T: t, ctx: t.Context(), store: store, hub: hub, bango: &fakeBango{t: t}, clock: &clock{at: noon},
+	d := &desk{T: t, ctx: t.Context(), store: store, hub: hub, address: database, bango: &fakeBango{t: t}, clock: &clock{at: noon},
 		ana:    resale.StaffActor(resale.Staff{ID: "s-1", Name: "Ana", Role: resale.Agent}),
 		victor: resale.StaffActor(resale.Staff{ID: "s-2", Name: "Victor", Role: resale.Viewer})}
 	d.keepIn(store)

@@ -258,33 +258,49 @@ func TestTakeAllBangos(t *testing.T) {
 	})
 }
 
-// Two people at once, and an import beside them, adopt once and correct once.
+// Several portals at once, by people and by imports, adopt once and correct once.
 func TestTakenOnce(t *testing.T) {
 	onEachStore(t, func(d *desk) {
-		all := d.lives("differs")
-		r := file(row("new", resale.Active, 0), row("differs", resale.Suspended, 60))
+		const n = 30
+		var ids []string
+		var rows []resale.Fact
+		for i := range n {
+			ids = append(ids, fmt.Sprint("differs ", i))
+			rows = append(rows, row(ids[i], resale.Suspended, 60), row(fmt.Sprint("new ", i), resale.Active, 0))
+		}
+		all := d.lives(ids...)
+		r := file(rows...)
 		r.Complete = false
 		d.compare(r, false)
+		var everybody sync.WaitGroup
+		begin := make(chan struct{})
 		open := d.open()
-		var both sync.WaitGroup
-		for range 4 {
-			for _, drift := range open {
-				both.Go(func() {
-					if err := d.service.TakeBangos(d.ctx, sofia, drift.ID); err != nil {
+		for _, service := range d.portals(3) {
+			everybody.Go(func() {
+				<-begin
+				for _, f := range rows { // all of them in the same order
+					if err := service.TakeBangos(d.ctx, sofia, open[f.BangoID].ID); err != nil {
 						d.Error(err)
 					}
-				})
-			}
-			both.Go(func() {
-				if _, err := d.service.ImportReport(d.ctx, resale.Automatic, r, true); err != nil {
+				}
+			})
+			everybody.Go(func() {
+				<-begin
+				if _, err := service.ImportReport(d.ctx, resale.Automatic, r, true); err != nil {
 					d.Error(err)
 				}
 			})
 		}
-		both.Wait()
-		entitlements, err := d.store.EntitlementsOf(d.ctx, d.zoe.ID, 10)
-		if err != nil || len(entitlements) != 2 || d.events(all[0])[resale.EventCorrected] != 1 {
-			d.Errorf("%d entitlements, %v; corrected %d times", len(entitlements), err, d.events(all[0])[resale.EventCorrected])
+		close(begin)
+		everybody.Wait()
+		entitlements, err := d.store.EntitlementsOf(d.ctx, d.zoe.ID, 10*n)
+		if err != nil || len(entitlements) != 2*n {
+			d.Errorf("%d entitlements of %d, %v", len(entitlements), 2*n, err)
+		}
+		for _, e := range all {
+			if times := d.events(e)[resale.EventCorrected]; times != 1 {
+				d.Errorf("%s was corrected %d times", e.BangoID, times)
+			}
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/db"
 	"latchkey/resale"
 )
 
@@ -206,20 +207,39 @@ func TestChecksAreBounded(t *testing.T) {
 	})
 }
 
+// portals returns the services of this portal and of others on the same database; SQLite has but the one.
+func (d *desk) portals(n int) []*resale.Service {
+	d.Helper()
+	portals := []*resale.Service{d.service}
+	for len(portals) < n && strings.HasPrefix(d.address, "postgres") {
+		log := slog.New(slog.DiscardHandler)
+		store, err := db.Open(d.ctx, d.address, func(resale.Change) {}, log)
+		if err != nil {
+			d.Fatal(err)
+		}
+		d.Cleanup(func() { store.Close() })
+		portals = append(portals, resale.NewService(resale.ServiceConfig{Store: store, Hub: resale.NewHub(), PublicURL: "https://portal.example",
+			Log: log, Now: d.clock.now}))
+	}
+	return portals
+}
+
 func TestTwoReconcilersAskOnce(t *testing.T) {
 	onEachStore(t, func(d *desk) {
-		all := d.put(250, func(i int, e *resale.Entitlement) { e.Status = resale.Unknown })
+		all := d.put(450, func(i int, e *resale.Entitlement) { e.Status = resale.Unknown })
 		var both sync.WaitGroup
-		for range 2 {
-			both.Go(func() {
-				r := resale.NewReconciler(d.service, time.Hour)
-				for d.job(resale.JobReconcile).NextRun.IsZero() {
-					if _, err := r.Step(d.ctx); err != nil {
-						d.Error(err)
-						return
+		for _, service := range d.portals(3) {
+			for range 2 {
+				both.Go(func() {
+					r := resale.NewReconciler(service, time.Hour)
+					for d.job(resale.JobReconcile).NextRun.IsZero() {
+						if _, err := r.Step(d.ctx); err != nil {
+							d.Error(err)
+							return
+						}
 					}
-				}
-			})
+				})
+			}
 		}
 		both.Wait()
 		slots := map[time.Time]bool{}
@@ -230,7 +250,7 @@ func TestTwoReconcilersAskOnce(t *testing.T) {
 			}
 			slots[checks[0].NotBefore] = true
 		}
-		if j := d.job(resale.JobReconcile); j.Done != 250 || j.Found != 250 {
+		if j := d.job(resale.JobReconcile); j.Done != 450 || j.Found != 450 {
 			d.Errorf("the job is %+v", j)
 		}
 	})
