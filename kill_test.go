@@ -37,6 +37,7 @@ const (
 	whenPublished = "published"  // pages were told
 	newIdentifier = "new-id"     // not a point but a fault: each attempt gets an identifier of its own; dies after sending
 	ackBeforeKept = "ack-before" // a fault: a notification is acknowledged before it is stored
+	syncedRarely  = "normal"     // a fault: what is committed is not yet on the disk
 )
 
 var killPoints = []string{whenStored, beforeSending, afterSending, whenRead, whenCommitted, whenPublished}
@@ -57,12 +58,15 @@ func serveToBeKilled(point string) int {
 		log.Error("listen", "err", err)
 		return 1
 	}
+	if point == syncedRarely {
+		lessDurable()
+	}
 	p, err := openPortal(context.Background(), set, log, killer{point: point}.seams())
 	if err != nil {
 		log.Error("open", "err", err)
 		return 1
 	}
-	fmt.Println("ready")
+	fmt.Println("ready", os.Getpid())
 	if err := p.serve(context.Background(), listener); err != nil {
 		log.Error("serve", "err", err)
 		return 1
@@ -167,14 +171,21 @@ func (t *watchedTx) UpdateRequest(ctx context.Context, r resale.Request) error {
 
 // child is a portal in a process of its own.
 type child struct {
-	cmd  *exec.Cmd
-	done chan struct{}
+	pid  int
+	done chan struct{} // closed when it is gone
 }
 
 // startChild starts a portal on the address that dies at the point, and returns once it serves.
 func startChild(t *testing.T, point, database, listen, bangoURL string) *child {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	return startChildBy(t, nil, point, database, listen, bangoURL)
+}
+
+// startChildBy is startChild by another program, which is told to start it.
+func startChildBy(t *testing.T, by []string, point, database, listen, bangoURL string) *child {
+	t.Helper()
+	command := append(by, os.Args[0])
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), "LATCHKEY_TEST_SERVE="+point, "LATCHKEY_TEST_DATABASE="+database, "LATCHKEY_TEST_LISTEN="+listen,
 		"LATCHKEY_TEST_BANGO="+bangoURL)
 	var said strings.Builder
@@ -186,10 +197,10 @@ func startChild(t *testing.T, point, database, listen, bangoURL string) *child {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	c := &child{cmd: cmd, done: make(chan struct{})}
+	c := &child{done: make(chan struct{})}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	go func() { cmd.Wait(); close(c.done) }()
-	if err != nil || line != "ready\n" {
+	if _, scanErr := fmt.Sscanf(line, "ready %d\n", &c.pid); err != nil || scanErr != nil {
 		<-c.done
 		t.Fatalf("the portal did not start: %q, %v\n%s", line, err, said.String())
 	}
@@ -199,7 +210,12 @@ func startChild(t *testing.T, point, database, listen, bangoURL string) *child {
 
 // kill ends the process as a power cut would, and returns once it is gone.
 func (c *child) kill() {
-	c.cmd.Process.Kill()
+	select {
+	case <-c.done: // its number may be another's by now
+		return
+	default:
+	}
+	syscall.Kill(c.pid, syscall.SIGKILL)
 	<-c.done
 }
 
@@ -216,7 +232,12 @@ type killBench struct {
 
 func newKillBench(t *testing.T) *killBench {
 	t.Helper()
-	b := &killBench{t: t, database: filepath.Join(t.TempDir(), "latchkey.db"), listen: freeAddress(t)}
+	return newKillBenchOn(t, filepath.Join(t.TempDir(), "latchkey.db"))
+}
+
+func newKillBenchOn(t *testing.T, database string) *killBench {
+	t.Helper()
+	b := &killBench{t: t, database: database, listen: freeAddress(t)}
 	server := httptest.NewUnstartedServer(nil)
 	var err error
 	if b.box, err = newSandbox("http://"+server.Listener.Addr().String(), slog.New(slog.DiscardHandler)); err != nil {
