@@ -101,16 +101,20 @@ func drawLife(t *rapid.T) life {
 }
 
 // replay plays a life: Bango's changes happen in order, and each is told one to four times, at any time after it happened and in any
-// order, by reply or notification; some are lost. Whoever doubts reads Bango's record as it is then. It returns the portal's view at
-// the end and whether something was lost.
-func replay(t *rapid.T, l life, apply func(Entitlement, Fact) (Entitlement, Effect)) (e Entitlement, lost bool) {
+// order, by reply or notification; some are lost. The first is told by the reply to the create alone, once, late or never. Whoever doubts reads
+// Bango's record as it is then. It returns the portal's view at the end, the statuses that people saw one after the other, and whether
+// something was lost.
+func replay(t *rapid.T, l life, apply func(Entitlement, Fact) (Entitlement, Effect)) (e Entitlement, seen []string, lost bool) {
 	e = Entitlement{ID: "e", Status: Requested}
 	happened, toTell := 0, []Fact(nil)
 	happen := func() {
 		f := l[happened]
-		happened++
 		f.Source = rapid.SampledFrom([]Source{FromNotification, FromReply}).Draw(t, "source")
 		copies := rapid.IntRange(0, 4).Draw(t, "copies")
+		if happened == 0 {
+			f.Source, copies = FromReply, min(copies, 1)
+		}
+		happened++
 		lost = lost || copies == 0
 		for range copies {
 			toTell = append(toTell, f)
@@ -134,17 +138,39 @@ func replay(t *rapid.T, l life, apply func(Entitlement, Fact) (Entitlement, Effe
 		if was.Ended() && e.Status != was {
 			t.Fatalf("an ended entitlement left %s for %s", was, e.Status)
 		}
+		if e.Status != was {
+			seen = append(seen, string(e.Status))
+		}
 		toTell = slices.Delete(toTell, i, i+1)
 	}
-	return e, lost
+	return e, seen, lost
 }
 
-// However the facts of a life arrive, the portal ends at Bango's record: by itself if each arrived at least once, otherwise
-// after one read-back.
-func TestAnyOrderOfFactsEndsInBangosRecord(t *testing.T) {
+// madeUp returns the first status that people saw though nothing of the kind happened then at Bango; empty where all of them did, in that order.
+// They may be fewer: what was lost or overtaken is not seen.
+func (l life) madeUp(seen []string) string {
+	i := 0
+	for _, status := range seen {
+		for i < len(l) && l[i].Status != status {
+			i++
+		}
+		if i == len(l) {
+			return status
+		}
+		i++
+	}
+	return ""
+}
+
+// R3: however the facts of a life arrive, the portal ends at Bango's record: by itself if each arrived at least once, otherwise
+// after one read-back. On the way it shows no status that Bango's record did not have then.
+func TestR3AnyOrderOfFactsEndsInBangosRecord(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := drawLife(t)
-		e, lost := replay(t, l, Apply)
+		e, seen, lost := replay(t, l, Apply)
+		if status := l.madeUp(seen); status != "" {
+			t.Fatalf("people saw %s, of a life of %v", seen, l)
+		}
 		record := l[len(l)-1]
 		if lost {
 			record.Source = FromRecord
@@ -156,19 +182,68 @@ func TestAnyOrderOfFactsEndsInBangosRecord(t *testing.T) {
 	})
 }
 
-// The test above must catch a portal that believes whatever came last.
-func TestTheOrderTestCatchesLastWriteWins(t *testing.T) {
-	lastWriteWins := func(e Entitlement, f Fact) (Entitlement, Effect) { return e.with(f), EffectChanged }
-	for seed := range 2000 {
-		l := life{{BangoID: "b-1", Status: "PENDING", DateLastUpdated: noon}, {BangoID: "b-1", Status: "ACTIVE", DateLastUpdated: noon.Add(time.Second)}}
-		wrong := rapid.Custom(func(t *rapid.T) bool {
-			defer func() { recover() }()
-			e, lost := replay(t, l, lastWriteWins)
-			return !lost && e.Status != Active
-		}).Example(seed)
-		if wrong {
-			return
+// R3: where every fact arrives as it happens, however often, people see each real change once and nothing else.
+func TestR3EachRealChangeIsSeenOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLife(t)
+		for i := range l { // no ties: of two changes in a second, one may be seen
+			l[i].DateLastUpdated = noon.Add(time.Duration(i) * time.Second)
+		}
+		if seen := told(t, l, Apply); !slices.Equal(seen, l.statuses()) {
+			t.Fatalf("people saw %v of %v", seen, l.statuses())
+		}
+	})
+}
+
+// told tells a life in order, each fact one to four times, old ones again in between, and returns the statuses that people saw.
+func told(t *rapid.T, l life, apply func(Entitlement, Fact) (Entitlement, Effect)) (seen []string) {
+	e := Entitlement{ID: "e", Status: Requested}
+	tell := func(f Fact) {
+		was := e.Status
+		f.Source = FromNotification
+		if e, _ = apply(e, f); e.Status != was {
+			seen = append(seen, string(e.Status))
 		}
 	}
-	t.Error("2,000 sequences did not find the fault of believing whatever came last")
+	for i := range l {
+		for range rapid.IntRange(1, 4).Draw(t, "copies") {
+			tell(l[i])
+		}
+		tell(l[rapid.IntRange(0, i).Draw(t, "again")])
+	}
+	return seen
+}
+
+// statuses are those of a life, one for each change.
+func (l life) statuses() []string {
+	all := make([]string, len(l))
+	for i, f := range l {
+		all[i] = f.Status
+	}
+	return all
+}
+
+// R3 must notice a portal that believes whatever came last.
+func TestR3NoticesLastWriteWins(t *testing.T) {
+	lastWriteWins := func(e Entitlement, f Fact) (Entitlement, Effect) { return e.with(f), EffectChanged }
+	l := life{{BangoID: "b-1", Status: "PENDING", DateLastUpdated: noon}, {BangoID: "b-1", Status: "ACTIVE", DateLastUpdated: noon.Add(time.Second)}}
+	for name, wrong := range map[string]func(t *rapid.T) bool{
+		"at the end": func(t *rapid.T) bool {
+			e, _, lost := replay(t, l, lastWriteWins)
+			return !lost && e.Status != Active
+		},
+		"on the way": func(t *rapid.T) bool { return len(told(t, l, lastWriteWins)) != len(l) },
+		"made up": func(t *rapid.T) bool {
+			_, seen, _ := replay(t, l, lastWriteWins)
+			return l.madeUp(seen) != ""
+		},
+	} {
+		noticed := false
+		for seed := range 2000 {
+			noticed = noticed || rapid.Custom(wrong).Example(seed)
+		}
+		if !noticed {
+			t.Errorf("2,000 sequences did not find the fault of believing whatever came last %s", name)
+		}
+	}
 }
