@@ -76,11 +76,19 @@ func TestUpdate(t *testing.T) {
 		}
 
 		// Only what differs is sent.
-		d.bango.updated = nil
-		d.update(e, resale.NewTerms{ProductID: video.ID, CustomerIdentifier: "cust-1", DateExpiry: nextYear.Add(time.Hour), DisplayName: "Videos", ExtensionData: `{"ticket": "T-10"}`})
-		d.step()
-		if len(d.bango.updated) != 1 || d.bango.updated[0] != (resale.Terms{DisplayName: "Videos"}) {
-			d.Errorf("Bango was asked for %+v", d.bango.updated)
+		same := resale.NewTerms{ProductID: video.ID, CustomerIdentifier: "cust-1", DateExpiry: nextYear.Add(time.Hour), DisplayName: "Videos!", ExtensionData: `{"ticket": "T-10"}`}
+		name, data := same, same
+		name.DisplayName, data.ExtensionData = "Videos", `{"ticket": "T-11"}`
+		for _, tt := range []struct {
+			n    resale.NewTerms
+			sent resale.Terms
+		}{{name, resale.Terms{DisplayName: "Videos"}}, {data, resale.Terms{ExtensionData: `{"ticket":"T-11"}`}}} {
+			d.bango.updated = nil
+			d.update(e, tt.n)
+			d.step()
+			if len(d.bango.updated) != 1 || d.bango.updated[0] != tt.sent {
+				d.Errorf("Bango was asked for %+v, want %+v", d.bango.updated, tt.sent)
+			}
 		}
 	})
 }
