@@ -53,7 +53,7 @@ func TestUpdate(t *testing.T) {
 		video := d.products("BANGO/Video")["BANGO/Video"]
 		e := d.live()
 		d.bango.act = []resale.Answer{changed(resale.FromReply, func(f *resale.Fact) {
-			f.ProductKey, f.DateExpiry, f.DisplayName, f.ExtensionData = "Video", nextYear.Add(time.Hour), "Videos!", `{"ticket":"T-10"}`
+			f.ProductKey, f.DateExpiry, f.DisplayName, f.ExtensionData = "Video", nextYear.Add(time.Hour), "Videos!", `{"ticket":"T-10","by":"Ana"}`
 		})}
 		d.update(e, resale.NewTerms{ProductID: video.ID, CustomerIdentifier: "cust-1", DateExpiry: nextYear, DisplayName: " Videos ", ExtensionData: `{ "ticket": "T-9" }`})
 		want := resale.Terms{ProductKey: "Video", DateExpiry: nextYear, DisplayName: "Videos", ExtensionData: `{"ticket":"T-9"}`}
@@ -67,7 +67,7 @@ func TestUpdate(t *testing.T) {
 		// What holds is what Bango says, not what was asked for.
 		now := d.now(e)
 		if now.ProductKey != "Video" || now.ProductID != video.ID || now.OfferID != "" || !now.DateExpiry.Equal(nextYear.Add(time.Hour)) ||
-			now.DisplayName != "Videos!" || now.ExtensionData != `{"ticket":"T-10"}` || d.last(e).State != resale.Done {
+			now.DisplayName != "Videos!" || now.ExtensionData != `{"ticket":"T-10","by":"Ana"}` || d.last(e).State != resale.Done {
 			d.Errorf("it is %+v after the request %s", now, d.last(e).State)
 		}
 		events, err := d.store.Events(d.ctx, e.ID, 10)
@@ -76,7 +76,7 @@ func TestUpdate(t *testing.T) {
 		}
 
 		// Only what differs is sent.
-		same := resale.NewTerms{ProductID: video.ID, CustomerIdentifier: "cust-1", DateExpiry: nextYear.Add(time.Hour), DisplayName: "Videos!", ExtensionData: `{"ticket": "T-10"}`}
+		same := resale.NewTerms{ProductID: video.ID, CustomerIdentifier: "cust-1", DateExpiry: nextYear.Add(time.Hour), DisplayName: "Videos!", ExtensionData: `{"by":"Ana", "ticket":"T-10"}`}
 		name, data := same, same
 		name.DisplayName, data.ExtensionData = "Videos", `{"ticket": "T-11"}`
 		for _, tt := range []struct {
