@@ -23,6 +23,7 @@ import (
 
 	"latchkey/bango/sandbox"
 	"latchkey/db"
+	"latchkey/db/dbtest"
 	"latchkey/resale"
 )
 
@@ -332,24 +333,29 @@ func times(most int) int {
 	return most
 }
 
-// Wherever the process dies during a create, a restart ends in one entitlement at Bango, the same identifier, and its true status.
-func TestKilledAtAnyPointOfACreate(t *testing.T) {
+// R5: wherever the process dies during a create, a restart ends in one entitlement at Bango, the same identifier, and its true status.
+func TestR5KilledAtAnyPointOfACreate(t *testing.T) {
 	for _, point := range killPoints {
-		b := newKillBench(t)
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
-			b.t = t
-			for i := range times(20) {
-				if fault := b.createAndDie(point, i); fault != "" {
-					t.Fatalf("round %d: %s", i, fault)
+			dbtest.Each(t, func(t *testing.T, database string) {
+				rounds := times(20)
+				if strings.HasPrefix(database, "postgres") { // where a lease runs out by itself, since another portal may hold it
+					rounds = 1
 				}
-			}
+				b := newKillBenchOn(t, database)
+				for i := range rounds {
+					if fault := b.createAndDie(point, i); fault != "" {
+						t.Fatalf("round %d: %s", i, fault)
+					}
+				}
+			})
 		})
 	}
 }
 
-// The test above must catch a portal that makes an identifier for each attempt.
-func TestTheKillTestCatchesNewIdentifiers(t *testing.T) {
+// R5 must notice a portal that makes an identifier for each attempt.
+func TestR5NoticesNewIdentifiers(t *testing.T) {
 	b := newKillBench(t)
 	if fault := b.createAndDie(newIdentifier, 0); fault == "" {
 		t.Error("two identifiers for one request were not noticed")
@@ -390,7 +396,7 @@ func (b *killBench) createAndDie(point string, i int) (fault string) {
 	resp.Body.Close()
 	address := resp.Header.Get("Location")
 	status := ""
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) && status != "PENDING"; {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && status != "PENDING"; time.Sleep(10 * time.Millisecond) {
 		page, err := b.get(address)
 		if err != nil {
 			b.t.Fatal(err)

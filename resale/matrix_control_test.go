@@ -195,9 +195,9 @@ var retryAfters = []struct {
 
 func fixed(s string) func() string { return func() string { return s } }
 
-// TestRetryAfter checks the wait that follows from what Bango asks for, through the whole way from the header to the stored request:
+// TestR7RetryAfter checks the wait that follows from what Bango asks for, through the whole way from the header to the stored request:
 // never early, at most a fifth longer, and the usual backoff where the header says nothing of use.
-func TestRetryAfter(t *testing.T) {
+func TestR7RetryAfter(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, database string) {
 		g := newGround(t, database)
 		for _, tt := range retryAfters {
@@ -232,7 +232,7 @@ func TestRetryAfter(t *testing.T) {
 }
 
 // The bounds catch a jitter that goes both ways.
-func TestRetryAfterCatchesJitterBothWays(t *testing.T) {
+func TestR7NoticesJitterBothWays(t *testing.T) {
 	for _, tt := range retryAfters {
 		if tt.least == 0 {
 			continue
