@@ -53,7 +53,7 @@ func serveToBeKilled(point string) int {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	set := settings{database: os.Getenv("LATCHKEY_TEST_DATABASE"), publicURL: "http://" + os.Getenv("LATCHKEY_TEST_LISTEN"),
 		bangoURL: os.Getenv("LATCHKEY_TEST_BANGO"), bangoUsername: sandboxUsername, bangoPassword: sandboxPassword,
-		bangoTimeout: 5 * time.Second, links: resale.LinkRules{AllowLoopback: true}}
+		bangoTimeout: 2 * time.Second, links: resale.LinkRules{AllowLoopback: true}}
 	listener, err := listen(os.Getenv("LATCHKEY_TEST_LISTEN"), "--listen")
 	if err != nil {
 		log.Error("listen", "err", err)
