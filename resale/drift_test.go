@@ -243,7 +243,7 @@ func TestTakeAllBangos(t *testing.T) {
 		}
 		d.work(resale.NewReconciler(d.service, time.Hour))
 		j := d.job(resale.JobTake)
-		if j.State != resale.JobIdle || j.Done != n+2 || j.Found != n-1 || j.Message != "452 differences were looked at, 449 were taken over." {
+		if j.State != resale.JobIdle || j.Done != n+2 || j.Found != n-1 || j.Message != "Looked at: 452. Taken over: 449." {
 			d.Errorf("the job is %+v", j)
 		}
 		if open := d.open(); len(open) != 3 || open["b-007"].ID == "" || open["nobody's"].ID == "" || open["invalid"].ID == "" {
