@@ -69,7 +69,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) (err error) {
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
 
-	box, err := newSandbox("http://"+sandboxListener.Addr().String(), log.With("of", "sandbox"))
+	box, err := newSandbox("http://"+sandboxListener.Addr().String(), 0, log.With("of", "sandbox"))
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 func healthyPortal(t *testing.T) (env map[string]string, box *sandbox.Sandbox) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	box, err := newSandbox("http://"+server.Listener.Addr().String(), slog.New(slog.DiscardHandler))
+	box, err := newSandbox("http://"+server.Listener.Addr().String(), 0, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func earlyNotifications(t *testing.T, database string, front func(portal *url.UR
 	ctx, stop := context.WithCancel(t.Context())
 	log := slog.New(slog.DiscardHandler)
 	server := httptest.NewUnstartedServer(nil)
-	box, err := newSandbox("http://"+server.Listener.Addr().String(), log)
+	box, err := newSandbox("http://"+server.Listener.Addr().String(), 0, log)
 	if err != nil {
 		t.Fatal(err)
 	}

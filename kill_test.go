@@ -241,7 +241,7 @@ func newKillBenchOn(t *testing.T, database string) *killBench {
 	b := &killBench{t: t, database: database, listen: freeAddress(t)}
 	server := httptest.NewUnstartedServer(nil)
 	var err error
-	if b.box, err = newSandbox("http://"+server.Listener.Addr().String(), slog.New(slog.DiscardHandler)); err != nil {
+	if b.box, err = newSandbox("http://"+server.Listener.Addr().String(), 0, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	server.Config.Handler = b.box

@@ -22,6 +22,7 @@ const (
 type sandboxCmd struct {
 	Listen    string `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address to serve on."`
 	PublicURL string `placeholder:"URL" help:"How browsers reach the merchants' pages. Default: http:// and the address to serve on."`
+	RateLimit int    `placeholder:"CALLS" help:"Calls a minute that a reseller may make; more are answered with 429. Default: no limit."`
 }
 
 func (c *sandboxCmd) Run(ctx context.Context, s streams) error {
@@ -34,7 +35,7 @@ func (c *sandboxCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer listener.Close()
-	box, err := newSandbox(publicURL, slog.New(slog.NewTextHandler(s.err, nil)))
+	box, err := newSandbox(publicURL, c.RateLimit, slog.New(slog.NewTextHandler(s.err, nil)))
 	if err != nil {
 		return err
 	}
@@ -53,9 +54,9 @@ Faults on demand and the clock are at %[1]s/control. Ctrl+C stops it.
 	return serveSandbox(ctx, box, listener)
 }
 
-// newSandbox returns a sandbox with its default merchants. The caller closes it.
-func newSandbox(publicURL string, log *slog.Logger) (*sandbox.Sandbox, error) {
-	return sandbox.New(sandbox.Config{Username: sandboxUsername, Password: sandboxPassword, PublicURL: publicURL,
+// newSandbox returns a sandbox with its default merchants and a limit of calls a minute, 0 for none. The caller closes it.
+func newSandbox(publicURL string, rateLimit int, log *slog.Logger) (*sandbox.Sandbox, error) {
+	return sandbox.New(sandbox.Config{Username: sandboxUsername, Password: sandboxPassword, PublicURL: publicURL, RateLimit: rateLimit,
 		NotifyKey: sandboxWebhookKey, Log: log, Resellers: []sandbox.Reseller{
 			{Name: "A second reseller", Username: sandboxSecond, Password: sandboxPassword, NotifyKey: sandboxWebhookKey}}})
 }

@@ -161,7 +161,9 @@ func (s *Service) outcome(e Entitlement, r Request, a Answer) outcome {
 			o.after.Status = Unknown
 		}
 	}
-	if o.after != e {
+	known := e
+	known.CheckedAt = o.after.CheckedAt // that Bango was asked is no change
+	if o.after != known {
 		o.after.Updated = now
 	}
 	return o
@@ -182,7 +184,7 @@ func (s *Service) applyAnswer(o *outcome, r Request, a Answer) {
 		o.after.CheckedAt = o.request.Updated
 	}
 	o.kind, o.text = EventAnswered, answeredText(r.Kind, a, o.after)
-	if r.Terms.NotificationBase != "" {
+	if r.Terms.NotificationBase != "" && effect != EffectForeign {
 		o.after.NotifyBase = r.Terms.NotificationBase
 	}
 	if r.Kind == KindRefresh && a.Fact.Source == FromRecord {
