@@ -111,6 +111,20 @@ func (s *Service) gone(ctx context.Context, tx Tx, d Drift) error {
 	return tx.SaveDrift(ctx, d)
 }
 
+// compareAnswered notes what an answer shows of how the entitlement differs from Bango's record, or that it does no longer.
+func (s *Service) compareAnswered(ctx context.Context, tx Tx, r Request, before Entitlement, o outcome, f Fact) error {
+	switch {
+	case o.rejected:
+		return s.noteDrift(ctx, tx, Drift{Subject: before.BangoID, Kind: Differs, EntitlementID: before.ID, OursStatus: before.Status,
+			OursProduct: before.ProductKey, Fact: f, Source: "read back from Bango"})
+	case o.absent:
+		return s.noteMissingThere(ctx, tx, o.after)
+	case r.Kind == KindCheck && o.request.State == Done && o.after.BangoID != "":
+		return s.noDrift(ctx, tx, o.after.BangoID)
+	}
+	return nil
+}
+
 // TakeBangos takes over what Bango says of one difference: what is missing here is adopted, what is missing there is marked as not existing, and
 // what differs follows Bango's record, which the audit tells as corrected by reconciliation. Supervisors may.
 func (s *Service) TakeBangos(ctx context.Context, by Actor, driftID string) error {

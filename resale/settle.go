@@ -40,22 +40,8 @@ func (s *Service) settle(ctx context.Context, r Request, answers []Answer, began
 		if err := s.learn(ctx, tx, before.MerchantKey, r.Kind, last); err != nil {
 			return err
 		}
-		if r.Kind == KindCheck && o.request.State == Done && !o.absent && o.after.BangoID != "" {
-			if err := s.noDrift(ctx, tx, o.after.BangoID); err != nil {
-				return err
-			}
-		}
-		if o.rejected {
-			d := Drift{Subject: before.BangoID, Kind: Differs, EntitlementID: before.ID, OursStatus: before.Status, OursProduct: before.ProductKey,
-				Fact: last.Fact, Source: "read back from Bango"}
-			if err := s.noteDrift(ctx, tx, d); err != nil {
-				return err
-			}
-		}
-		if o.absent {
-			if err := s.noteMissingThere(ctx, tx, o.after); err != nil {
-				return err
-			}
+		if err := s.compareAnswered(ctx, tx, r, before, o, last.Fact); err != nil {
+			return err
 		}
 		event := Event{ID: newID(), EntitlementID: before.ID, CustomerID: before.CustomerID, At: s.now(), Actor: Automatic,
 			Kind: o.kind, Text: o.text}
