@@ -362,3 +362,17 @@ func (r reader) SetupLink(ctx context.Context, tokenHash []byte) (resale.SetupLi
 func (r reader) Setting(ctx context.Context, name string) (string, error) {
 	return one(ctx, r, "setting", r.q.Setting, name, func(value string) string { return value })
 }
+
+func (r reader) Preferences(ctx context.Context, staffID string) (map[resale.PreferenceName]string, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	rows, err := r.q.Preferences(ctx, staffID)
+	if err != nil {
+		return nil, r.fault("preferences", err)
+	}
+	set := make(map[resale.PreferenceName]string, len(rows))
+	for _, row := range rows {
+		set[resale.PreferenceName(row.Name)] = row.Value
+	}
+	return set, nil
+}

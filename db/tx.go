@@ -271,6 +271,10 @@ func (t *tx) EnsureSetting(ctx context.Context, name, value string) (string, err
 	return t.Setting(ctx, name)
 }
 
+func (t *tx) SetPreference(ctx context.Context, staffID string, name resale.PreferenceName, value string) error {
+	return t.fault("preference", t.q.SetPreference(ctx, queries.SetPreferenceParams{StaffID: staffID, Name: string(name), Value: value}))
+}
+
 func (t *tx) LockNamed(ctx context.Context, name string) error {
 	return t.fault(name, t.engine.lockNamed(ctx, t.tx, name))
 }

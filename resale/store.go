@@ -88,6 +88,7 @@ type Reader interface {
 	Session(ctx context.Context, idHash []byte) (Session, error)
 	SetupLink(ctx context.Context, tokenHash []byte) (SetupLink, error)
 	Setting(ctx context.Context, name string) (string, error)
+	Preferences(ctx context.Context, staffID string) (map[PreferenceName]string, error) // what is not set is missing
 }
 
 // Tx is one transaction: what it reads includes what it wrote.
@@ -133,6 +134,7 @@ type Tx interface {
 	DeleteSetupLinks(ctx context.Context, staffID string) error
 	// EnsureSetting stores the value if there is none of that name, and returns the stored one.
 	EnsureSetting(ctx context.Context, name, value string) (string, error)
+	SetPreference(ctx context.Context, staffID string, name PreferenceName, value string) error
 
 	// Announce tells listeners of the change once it is committed.
 	Announce(c Change)

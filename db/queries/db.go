@@ -171,6 +171,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.parkedNotificationsOfStmt, err = db.PrepareContext(ctx, parkedNotificationsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ParkedNotificationsOf: %w", err)
 	}
+	if q.preferencesStmt, err = db.PrepareContext(ctx, preferences); err != nil {
+		return nil, fmt.Errorf("error preparing query Preferences: %w", err)
+	}
 	if q.productStmt, err = db.PrepareContext(ctx, product); err != nil {
 		return nil, fmt.Errorf("error preparing query Product: %w", err)
 	}
@@ -212,6 +215,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setLineStmt, err = db.PrepareContext(ctx, setLine); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLine: %w", err)
+	}
+	if q.setPreferenceStmt, err = db.PrepareContext(ctx, setPreference); err != nil {
+		return nil, fmt.Errorf("error preparing query SetPreference: %w", err)
 	}
 	if q.settingStmt, err = db.PrepareContext(ctx, setting); err != nil {
 		return nil, fmt.Errorf("error preparing query Setting: %w", err)
@@ -511,6 +517,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing parkedNotificationsOfStmt: %w", cerr)
 		}
 	}
+	if q.preferencesStmt != nil {
+		if cerr := q.preferencesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing preferencesStmt: %w", cerr)
+		}
+	}
 	if q.productStmt != nil {
 		if cerr := q.productStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing productStmt: %w", cerr)
@@ -579,6 +590,11 @@ func (q *Queries) Close() error {
 	if q.setLineStmt != nil {
 		if cerr := q.setLineStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setLineStmt: %w", cerr)
+		}
+	}
+	if q.setPreferenceStmt != nil {
+		if cerr := q.setPreferenceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setPreferenceStmt: %w", cerr)
 		}
 	}
 	if q.settingStmt != nil {
@@ -749,6 +765,7 @@ type Queries struct {
 	openDriftStmt                *sql.Stmt
 	parkedNotificationsStmt      *sql.Stmt
 	parkedNotificationsOfStmt    *sql.Stmt
+	preferencesStmt              *sql.Stmt
 	productStmt                  *sql.Stmt
 	productByKeysStmt            *sql.Stmt
 	productsStmt                 *sql.Stmt
@@ -763,6 +780,7 @@ type Queries struct {
 	setAbilityStmt               *sql.Stmt
 	setBelongingsStmt            *sql.Stmt
 	setLineStmt                  *sql.Stmt
+	setPreferenceStmt            *sql.Stmt
 	settingStmt                  *sql.Stmt
 	setupLinkStmt                *sql.Stmt
 	staffStmt                    *sql.Stmt
@@ -834,6 +852,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		openDriftStmt:                q.openDriftStmt,
 		parkedNotificationsStmt:      q.parkedNotificationsStmt,
 		parkedNotificationsOfStmt:    q.parkedNotificationsOfStmt,
+		preferencesStmt:              q.preferencesStmt,
 		productStmt:                  q.productStmt,
 		productByKeysStmt:            q.productByKeysStmt,
 		productsStmt:                 q.productsStmt,
@@ -848,6 +867,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setAbilityStmt:               q.setAbilityStmt,
 		setBelongingsStmt:            q.setBelongingsStmt,
 		setLineStmt:                  q.setLineStmt,
+		setPreferenceStmt:            q.setPreferenceStmt,
 		settingStmt:                  q.settingStmt,
 		setupLinkStmt:                q.setupLinkStmt,
 		staffStmt:                    q.staffStmt,

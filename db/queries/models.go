@@ -169,6 +169,12 @@ type Offer struct {
 	Name      string
 }
 
+type Preference struct {
+	StaffID string
+	Name    string
+	Value   string
+}
+
 type Product struct {
 	ID         string
 	MerchantID string

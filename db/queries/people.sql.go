@@ -115,6 +115,38 @@ func (q *Queries) InsertStaff(ctx context.Context, arg InsertStaffParams) error 
 	return err
 }
 
+const preferences = `-- name: Preferences :many
+SELECT name, value FROM preferences WHERE staff_id = $1
+`
+
+type PreferencesRow struct {
+	Name  string
+	Value string
+}
+
+func (q *Queries) Preferences(ctx context.Context, staffID string) ([]PreferencesRow, error) {
+	rows, err := q.query(ctx, q.preferencesStmt, preferences, staffID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PreferencesRow
+	for rows.Next() {
+		var i PreferencesRow
+		if err := rows.Scan(&i.Name, &i.Value); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const session = `-- name: Session :one
 SELECT id_hash, staff_id, created, last_seen, expires FROM sessions WHERE id_hash = $1
 `
@@ -130,6 +162,22 @@ func (q *Queries) Session(ctx context.Context, idHash []byte) (Session, error) {
 		&i.Expires,
 	)
 	return i, err
+}
+
+const setPreference = `-- name: SetPreference :exec
+INSERT INTO preferences (staff_id, name, value) VALUES ($1, $2, $3)
+ON CONFLICT (staff_id, name) DO UPDATE SET value = excluded.value
+`
+
+type SetPreferenceParams struct {
+	StaffID string
+	Name    string
+	Value   string
+}
+
+func (q *Queries) SetPreference(ctx context.Context, arg SetPreferenceParams) error {
+	_, err := q.exec(ctx, q.setPreferenceStmt, setPreference, arg.StaffID, arg.Name, arg.Value)
+	return err
 }
 
 const setting = `-- name: Setting :one

@@ -39,3 +39,10 @@ INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING
 
 -- name: Setting :one
 SELECT value FROM settings WHERE name = $1;
+
+-- name: Preferences :many
+SELECT name, value FROM preferences WHERE staff_id = $1;
+
+-- name: SetPreference :exec
+INSERT INTO preferences (staff_id, name, value) VALUES ($1, $2, $3)
+ON CONFLICT (staff_id, name) DO UPDATE SET value = excluded.value;
