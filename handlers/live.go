@@ -45,7 +45,7 @@ func (a *App) live(c *fiber.Ctx) error {
 	c.Response().SetConnectionClose()
 
 	// From here on c belongs to somebody else's request: the stream has only what was taken from it before.
-	s.listener = a.hub.Listen(s.topic)
+	s.listener = a.hub.Listen(s.topics()...)
 	s.conn = c.Context().Conn()
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer a.streams.leave(s.of)
@@ -63,6 +63,14 @@ type subscription struct {
 	allowed  func(context.Context) bool // whether it may go on; nil where that cannot change
 	listener *resale.Listener
 	conn     net.Conn
+}
+
+// topics are what a stream hears of: its topic and, for staff, the number in the header of every page.
+func (s *subscription) topics() []string {
+	if s.refs && s.topic != resale.TopicAttention {
+		return []string{s.topic, resale.TopicAttention}
+	}
+	return []string{s.topic}
 }
 
 // subscription returns what the request asks to listen to, if it may.
@@ -89,7 +97,7 @@ func (a *App) subscription(c *fiber.Ctx) (*subscription, error) {
 		return resale.CodeOf(err) != resale.CodeNotFound
 	}}
 	switch {
-	case topic == resale.TopicEntitlements || topic == resale.TopicReconciliation:
+	case topic == resale.TopicEntitlements || topic == resale.TopicReconciliation || topic == resale.TopicAttention:
 		s.topic = topic
 	case kind == "entitlement" && isID(id):
 		_, err = a.store.Entitlement(ctx, id)

@@ -29,11 +29,12 @@ const lineTime = time.Second
 // frame is what stands around a staff page. How things stand with Bango is told where it can be read; the page of a failure, of the
 // database for example, has to be drawn without it.
 func (a *App) frame(c *fiber.Ctx) views.Frame {
-	f := views.Frame{Person: who(c), Sandbox: a.sandbox, Now: time.Now().UTC()}
+	f := views.Frame{Person: who(c), Sandbox: a.sandbox, Now: time.Now().UTC(), Answered: c.Method() == post}
 	if f.Person.ID == "" {
 		return f
 	}
 	f.Open = a.caller.unknown()
+	a.personal(c, &f)
 	ctx, cancel := context.WithTimeout(c.UserContext(), lineTime)
 	defer cancel()
 	line, err := a.store.Line(ctx)

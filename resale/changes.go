@@ -8,6 +8,7 @@ const (
 	TopicEverything   = "*"            // something may have been missed: everybody reads again
 
 	TopicReconciliation = "reconciliation" // a background job got on, a difference was settled
+	TopicAttention      = "attention"      // something needs attention, or does no longer
 )
 
 // TopicEntitlement is the topic of one entitlement, by its id.

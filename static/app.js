@@ -166,6 +166,7 @@ document.addEventListener('keydown', (event) => {
   const typing = event.target.matches('input:not([type=radio]), textarea, select');
   if (event.key === 'Escape' && typing) { event.target.blur(); return; }
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (document.body.dataset.keys) return;
   const find = document.querySelector('.find input');
   if (event.key === '/' && find) { event.preventDefault(); find.focus(); find.select(); return; }
   if (event.key === 'g') { gone = event.timeStamp; return; }
@@ -178,6 +179,12 @@ document.addEventListener('keydown', (event) => {
   }
   const target = [...document.querySelectorAll('[data-key]')].find((element) => element.dataset.key === event.key && element.offsetParent);
   if (target) { event.preventDefault(); target.click(); }
+});
+
+// A menu closes on Escape, and when a click or the focus goes elsewhere.
+for (const type of ['click', 'focusin', 'keydown']) document.addEventListener(type, (event) => {
+  const menu = document.querySelector('.menu[open]');
+  if (menu && (event.key ? event.key === 'Escape' : !menu.contains(event.target))) menu.open = false;
 });
 
 // age keeps "3 minutes ago" true on a page that stays open.
@@ -194,6 +201,8 @@ function age(root) {
       }
     }
     if (element.textContent !== words) element.textContent = words;
+    if (!document.body.dataset.zone) element.title = new Date(element.dateTime).toLocaleString('sv', { timeZoneName: 'short' });
+    if (!element.closest('tr, li')?.querySelector('a, button, summary')) element.tabIndex = 0;
   }
 }
 

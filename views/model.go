@@ -13,9 +13,14 @@ type Frame struct {
 	Person  resale.Staff // who is signed in
 	Sandbox bool         // nothing on this portal is real
 	Query   string       // what stands in the search box
-	Now     time.Time    // what ages are counted from
+	Now     time.Time    // what ages are counted from, in the person's time zone
 	Open    bool         // no webhook credential is configured, so an entitlement's token alone admits a notification
 	Line    resale.Line  // to Bango; zero where it is not known
+
+	Attention int64  // how much needs attention
+	Answered  bool   // the page answers a form, so that it cannot be read again at its address
+	KeysOff   bool   // the person wants no keyboard shortcuts
+	Zone      string // the person's time zone, empty where the browser's counts
 }
 
 // LoginPage is the sign-in form. Fault is why the last try failed, empty for none.
