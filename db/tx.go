@@ -193,6 +193,11 @@ func (t *tx) UpdateRequest(ctx context.Context, r resale.Request) error {
 	return t.existing("request", n, err)
 }
 
+func (t *tx) WithdrawRequest(ctx context.Context, id, message string, at time.Time) (bool, error) {
+	n, err := t.q.WithdrawRequest(ctx, queries.WithdrawRequestParams{ID: id, Message: message, Updated: micros(at), Never: never})
+	return n > 0, t.fault("request", err)
+}
+
 func (t *tx) AddEvent(ctx context.Context, e resale.Event) error {
 	err := t.q.InsertEvent(ctx, queries.InsertEventParams{ID: e.ID, EntitlementID: e.EntitlementID, CustomerID: e.CustomerID, At: micros(e.At),
 		ActorKind: string(e.Actor.Kind), ActorID: e.Actor.ID, ActorName: e.Actor.Name, Kind: string(e.Kind), Text: e.Text,

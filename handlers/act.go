@@ -73,7 +73,9 @@ func (a *App) act(kind resale.RequestKind) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		a.awaitSettled(c, e, kind)
+		if kind != resale.KindRevoke { // which waits here first, where it can be undone
+			a.awaitSettled(c, e, kind)
+		}
 		return seeOther(c, "/entitlements/"+e.Ref)
 	}
 }

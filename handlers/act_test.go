@@ -306,8 +306,8 @@ type obedientBango struct {
 func (o obedientBango) Act(_ context.Context, requestID string, kind resale.RequestKind, bangoID string, _ resale.Reason) resale.Answer {
 	o.asked <- kind
 	status, later := "SUSPENDED", time.Minute // than the create: Bango's dates are whole seconds
-	if kind == resale.KindRevoke {
-		status, later = "REVOKED", 2*time.Minute
+	if kind == resale.KindCancel {
+		status, later = "CANCELLED", 2*time.Minute
 	}
 	return resale.Answer{Verdict: resale.VerdictDone, Evidence: resale.Evidence{At: time.Now().UTC(), HTTPStatus: 200, Method: "PATCH"},
 		Fact: resale.Fact{Source: resale.FromReply, BangoID: bangoID, Status: status, CustomerIdentifier: "user-1", MerchantKey: "BANGO",
@@ -320,14 +320,13 @@ func TestAnActIsWaitedFor(t *testing.T) {
 	b := p.as(resale.Supervisor)
 	got := b.post("/entitlements", url.Values{"customer": {p.customer.ID}, "product": {p.products[0].ID}, "form_token": {resale.NewFormToken()}})
 	address := got.must(t, http.StatusSeeOther).Header.Get("Location")
-	ref := strings.TrimPrefix(address, "/entitlements/")
 	for _, tt := range []struct {
 		kind   resale.RequestKind
 		status string
-	}{{resale.KindSuspend, "SUSPENDED"}, {resale.KindRevoke, "REVOKED"}} {
+	}{{resale.KindSuspend, "SUSPENDED"}, {resale.KindCancel, "CANCELLED"}} {
 		fields := url.Values{}
 		if tt.kind.NeedsReason() {
-			fields = url.Values{"reason": {"REVOKED/OTHER"}, "confirm": {ref}}
+			fields = url.Values{"reason": {"CUSTOMER_CANCELLED/OTHER"}}
 		}
 		b.post(address+"/"+string(tt.kind), fields).leadsTo(t, address)
 		if kind := <-asked; kind != tt.kind {

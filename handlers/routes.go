@@ -67,6 +67,7 @@ func (a *App) routes() []route {
 		{post, "/entitlements/:ref/cancel", agent, a.act(resale.KindCancel)},
 		{post, "/entitlements/:ref/undo", agent, a.act(resale.KindUndo)},
 		{post, "/entitlements/:ref/revoke", supervisor, a.act(resale.KindRevoke)},
+		{post, "/entitlements/:ref/requests/:id/undo", supervisor, a.undoRequest},
 		{post, "/entitlements/:ref/check", viewer, a.checkEntitlement},
 		{get, "/entitlements/:ref/evidence/:id", viewer, a.showEvidence},
 		{get, "/notifications", viewer, a.listNotifications},

@@ -45,7 +45,7 @@ func TestTheTableGuardsWhatItShould(t *testing.T) {
 		"POST /customers": agent, "POST /entitlements": agent, "GET /entitlements/new": agent,
 		"GET /entitlements/:ref/end": agent, "POST /entitlements/:ref/refresh": agent, "POST /entitlements/:ref/suspend": agent,
 		"POST /entitlements/:ref/resume": agent, "POST /entitlements/:ref/cancel": agent, "POST /entitlements/:ref/revoke": supervisor,
-		"POST /entitlements/:ref/undo": agent, "GET /entitlements/:ref/change": agent, "POST /entitlements/:ref/update": agent,
+		"POST /entitlements/:ref/undo": agent, "POST /entitlements/:ref/requests/:id/undo": supervisor, "GET /entitlements/:ref/change": agent, "POST /entitlements/:ref/update": agent,
 		"POST /catalogue/ability": admin, "POST /notifications/:id/replay": agent, "POST /reconciliation/run": agent,
 		"POST /reconciliation/take": supervisor, "POST /reconciliation/:id/take": supervisor, "POST /reconciliation/repoint": admin,
 		"GET /s/:token": holder, "POST /s/:token": holder, "POST /webhooks/bango/:token": bango, "GET /live": byTopic,
@@ -69,6 +69,7 @@ type things struct {
 	evidence     string
 	notification string
 	drift        string
+	request      string // a revoke that waits, where the route is for one
 }
 
 // things puts one of each into the portal.
@@ -82,14 +83,14 @@ func (p *portal) things() things {
 	if err != nil || len(inbox) != 1 {
 		p.t.Fatalf("%d notifications, %v", len(inbox), err)
 	}
-	return things{p.customer, e, p.addEvidence(e, "sent"), inbox[0].ID, p.addDrift(resale.Drift{Kind: resale.MissingHere, Subject: "b-drift"})}
+	return things{p.customer, e, p.addEvidence(e, "sent"), inbox[0].ID, p.addDrift(resale.Drift{Kind: resale.MissingHere, Subject: "b-drift"}), ""}
 }
 
 // address fills in the parts of a route's path.
 func (th things) address(r route) string {
 	address := r.path
 	id := map[string]string{"/customers/:id": th.customer.ID, "/notifications/:id": th.notification, "/notifications/:id/replay": th.notification,
-		"/reconciliation/:id/take": th.drift}[r.path]
+		"/reconciliation/:id/take": th.drift, "/entitlements/:ref/requests/:id/undo": th.request}[r.path]
 	if id == "" {
 		id = th.evidence
 	}
@@ -116,6 +117,9 @@ func (th things) suit(p *portal, r route) things {
 		"/entitlements/:ref/undo": resale.ActiveEnding, "/entitlements/:ref/update": resale.Active}[r.path]
 	if isAct {
 		th.entitlement = p.settled(status)
+	}
+	if r.path == "/entitlements/:ref/requests/:id/undo" {
+		th.entitlement, th.request = p.held()
 	}
 	if r.path == "/notifications/:id/replay" { // one that came before its entitlement was known
 		id := resale.NewFormToken()

@@ -23,7 +23,7 @@ var acts = []act{
 	{KindUpdate, Agent, []Status{Pending, Active, ActiveEnding, Suspended}, "asked Bango to change "},
 	{KindUndo, Agent, []Status{ActiveEnding}, "asked Bango to take the cancellation back"},
 	{KindCancel, Agent, []Status{Pending, Active, Suspended}, "asked Bango to cancel it"},
-	{KindRevoke, Supervisor, []Status{Pending, Active, ActiveEnding, Suspended}, "asked Bango to revoke it"},
+	{KindRevoke, Supervisor, []Status{Pending, Active, ActiveEnding, Suspended}, "asked Bango to revoke it, after 10 seconds in which it can be undone"},
 }
 
 // Action is something that may or may not be done with an entitlement now.
@@ -220,7 +220,8 @@ func (s *Service) ask(ctx context.Context, by Actor, ref string, r Request, fill
 // insertRequest stores a request about an entitlement that is locked, and tells of it on the timeline.
 func (s *Service) insertRequest(ctx context.Context, tx Tx, e Entitlement, by Actor, r Request, text string) error {
 	now := s.now()
-	r.ID, r.EntitlementID, r.State, r.Actor, r.NotBefore, r.Created, r.Updated = newID(), e.ID, Queued, by, now, now, now
+	r.ID, r.EntitlementID, r.State, r.Actor, r.Created, r.Updated = newID(), e.ID, Queued, by, now, now
+	r.NotBefore = now.Add(r.Kind.hold())
 	if err := tx.InsertRequest(ctx, r); err != nil {
 		return err
 	}

@@ -73,6 +73,7 @@ func TestTheLifeOfAnEntitlement(t *testing.T) {
 			if now := d.now(e); now.Status == tt.answer {
 				d.Errorf("it is %s before Bango was asked to %s it", now.Status, tt.kind)
 			}
+			d.clock.turn(resale.RevokeHold)
 			d.step()
 			r := d.last(e)
 			if now := d.now(e); now.Status != tt.answer || r.Kind != tt.kind || r.State != resale.Done || r.Reason != tt.reason {

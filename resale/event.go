@@ -58,6 +58,7 @@ const (
 	EventContinued     EventKind = "continued"      // the customer went on to the merchant
 	EventAdopted       EventKind = "adopted"        // it existed at Bango and is ours to look after now
 	EventCorrected     EventKind = "corrected"      // a person took over what Bango says
+	EventWithdrawn     EventKind = "withdrawn"      // a person took a request back before it was sent
 )
 
 // Event is one line of the timeline: who did what, when, why, with what evidence. It is written in the transaction of the

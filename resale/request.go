@@ -78,7 +78,7 @@ type Request struct {
 // Unconfirmed reports whether Bango took the request although an entitlement in status s is not what it asked for: the merchant has yet to
 // confirm, unless something else has happened since.
 func (r Request) Unconfirmed(s Status) bool {
-	return r.State == Done && targets[r.Kind] != nil && !r.Kind.reached(s)
+	return r.State == Done && !r.Withdrawn() && targets[r.Kind] != nil && !r.Kind.reached(s)
 }
 
 const (

@@ -129,6 +129,12 @@ func (s *Sender) attempt(stop context.Context, r Request, began time.Time) {
 	defer context.AfterFunc(stop, func() { time.AfterFunc(senderGrace, cancel) })()
 
 	log := s.service.log.With("request", r.ID, "kind", r.Kind, "attempt", r.Attempts)
+	if held, err := s.service.holdAgain(ctx, r); err != nil {
+		log.Error("a request could not be put back; it falls due again", "err", err)
+		return
+	} else if held {
+		return
+	}
 	e, err := s.service.store.Entitlement(ctx, r.EntitlementID)
 	if err != nil {
 		log.Error("the entitlement of a request could not be read; the request falls due again", "err", err)

@@ -110,6 +110,9 @@ type Tx interface {
 	LeaseRequest(ctx context.Context, now, until time.Time) (r Request, ok bool, err error)
 	InsertRequest(ctx context.Context, r Request) error
 	UpdateRequest(ctx context.Context, r Request) error
+	// WithdrawRequest settles a request that no sender has ever leased, and reports false where one has. It never waits for a sender's answer, and
+	// of it and a lease at the same moment exactly one succeeds.
+	WithdrawRequest(ctx context.Context, id, message string, at time.Time) (bool, error)
 	AddEvent(ctx context.Context, e Event) error
 	AddEvidence(ctx context.Context, e Evidence) error
 	// ReceiveNotification stores n, or raises the copies of the one with the same digest; both are writes, because a duplicate that

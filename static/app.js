@@ -194,7 +194,7 @@ function age(root) {
   for (const element of root.querySelectorAll('time[data-age]')) {
     let n = (Date.parse(element.dateTime) - Date.now()) / 1000;
     let words = 'now';
-    if (Math.abs(n) >= 10) {
+    if (Math.abs(n) >= 10 || element.dataset.age && n > 0) { // a [data-age=down] counts the last seconds, too
       for (const [most, unit] of units) {
         if (Math.abs(n) < most) { words = relative.format(Math.round(n), unit); break; }
         n /= most;
@@ -207,6 +207,6 @@ function age(root) {
 }
 
 age(document);
-setInterval(() => age(document), 20000);
+setInterval(() => age(document), 1000);
 const address = document.body.dataset.live;
 if (address) live(address);

@@ -157,9 +157,9 @@ func (p EndPage) form(kind resale.RequestKind) endForm {
 	return endForm{p.Reason, p.Confirm, p.Fault}
 }
 
-// newest is what was last asked of Bango, looks at its record aside.
+// newest is what was last asked of Bango, looks at its record and what was taken back aside.
 func newest(requests []resale.Request) resale.Request {
-	i := slices.IndexFunc(requests, func(r resale.Request) bool { return r.Kind != resale.KindCheck })
+	i := slices.IndexFunc(requests, func(r resale.Request) bool { return r.Kind != resale.KindCheck && !r.Withdrawn() })
 	if i < 0 {
 		return resale.Request{}
 	}

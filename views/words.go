@@ -96,6 +96,9 @@ func requestWords(r resale.Request) string {
 	tries := plural(r.Attempts, "attempt", "attempts")
 	switch r.State {
 	case resale.Queued:
+		if r.Undoable() {
+			return "stored, goes out at " + r.NotBefore.UTC().Format("15:04:05 UTC") + " unless it is undone"
+		}
 		return "stored, goes out at once"
 	case resale.Sending:
 		return "with Bango now, " + tries
@@ -104,6 +107,9 @@ func requestWords(r resale.Request) string {
 	case resale.Unsure:
 		return fmt.Sprintf("outcome unknown after %s; next try %s", tries, r.NotBefore.UTC().Format("15:04:05 UTC"))
 	case resale.Done:
+		if r.Withdrawn() {
+			return r.Message
+		}
 		return "done, " + tries
 	case resale.Denied:
 		return "refused, " + tries

@@ -267,6 +267,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.waitingNotificationsStmt, err = db.PrepareContext(ctx, waitingNotifications); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingNotifications: %w", err)
 	}
+	if q.withdrawRequestStmt, err = db.PrepareContext(ctx, withdrawRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query WithdrawRequest: %w", err)
+	}
 	return &q, nil
 }
 
@@ -677,6 +680,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing waitingNotificationsStmt: %w", cerr)
 		}
 	}
+	if q.withdrawRequestStmt != nil {
+		if cerr := q.withdrawRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing withdrawRequestStmt: %w", cerr)
+		}
+	}
 	return err
 }
 
@@ -797,6 +805,7 @@ type Queries struct {
 	upsertOfferStmt              *sql.Stmt
 	upsertProductStmt            *sql.Stmt
 	waitingNotificationsStmt     *sql.Stmt
+	withdrawRequestStmt          *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -884,5 +893,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		upsertOfferStmt:              q.upsertOfferStmt,
 		upsertProductStmt:            q.upsertProductStmt,
 		waitingNotificationsStmt:     q.waitingNotificationsStmt,
+		withdrawRequestStmt:          q.withdrawRequestStmt,
 	}
 }

@@ -226,8 +226,8 @@ func (q *Queries) LeaseRequest(ctx context.Context, arg LeaseRequestParams) (Req
 const leaseStranded = `-- name: LeaseStranded :one
 UPDATE requests SET state = 'sending', attempts = attempts + 1, leased_until = $1, due = $1, updated = $2
 WHERE id = (SELECT r.id FROM requests r WHERE r.due > $3 AND r.due < $4
-    AND (r.due > $5 OR r.state = 'sending') ORDER BY r.due LIMIT 1)
-  AND due > $3 AND (due > $5 OR state = 'sending')
+    AND (r.due > $5 OR r.state = 'sending' OR r.kind = 'revoke' AND r.state = 'queued') ORDER BY r.due LIMIT 1)
+  AND due > $3 AND due < $4 AND (due > $5 OR state = 'sending' OR kind = 'revoke' AND state = 'queued')
 RETURNING id, entitlement_id, kind, state, actor_kind, actor_id, actor_name, reason_category, reason_code, reason_description, attempts, not_before, leased_until, message, created, updated, due, terms
 `
 
@@ -239,7 +239,8 @@ type LeaseStrandedParams struct {
 	Horizon      int64
 }
 
-// What is put off for longer than anything ever is, or leased for longer than a lease lasts: the clock was set back.
+// What is put off for longer than anything ever is, or leased for longer than a lease lasts: the clock was set back. A revoke that was not sent
+// yet waits for seconds.
 func (q *Queries) LeaseStranded(ctx context.Context, arg LeaseStrandedParams) (Request, error) {
 	row := q.queryRow(ctx, q.leaseStrandedStmt, leaseStranded,
 		arg.Until,
@@ -349,7 +350,7 @@ func (q *Queries) NextDue(ctx context.Context) (int64, error) {
 
 const nextStranded = `-- name: NextStranded :one
 SELECT due FROM requests WHERE due > $1 AND due < $2
-  AND (due > $3 OR state = 'sending') ORDER BY due LIMIT 1
+  AND (due > $3 OR state = 'sending' OR kind = 'revoke' AND state = 'queued') ORDER BY due LIMIT 1
 `
 
 type NextStrandedParams struct {
@@ -534,6 +535,31 @@ func (q *Queries) UpdateRequest(ctx context.Context, arg UpdateRequestParams) (i
 		arg.Message,
 		arg.Updated,
 		arg.Due,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const withdrawRequest = `-- name: WithdrawRequest :execrows
+UPDATE requests SET state = 'done', message = $2, updated = $3, due = $4 WHERE id = $1 AND state = 'queued' AND attempts = 0
+`
+
+type WithdrawRequestParams struct {
+	ID      string
+	Message string
+	Updated int64
+	Never   int64
+}
+
+// Only one that no sender has had: of this and a lease at the same moment, the second finds a row that it does not want.
+func (q *Queries) WithdrawRequest(ctx context.Context, arg WithdrawRequestParams) (int64, error) {
+	result, err := q.exec(ctx, q.withdrawRequestStmt, withdrawRequest,
+		arg.ID,
+		arg.Message,
+		arg.Updated,
+		arg.Never,
 	)
 	if err != nil {
 		return 0, err

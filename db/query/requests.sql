@@ -14,17 +14,22 @@ UPDATE requests SET state = 'sending', attempts = attempts + 1, leased_until = s
 WHERE id = (SELECT r.id FROM requests r WHERE r.due <= sqlc.arg(now) ORDER BY r.due LIMIT 1) AND due <= sqlc.arg(now)
 RETURNING *;
 
--- What is put off for longer than anything ever is, or leased for longer than a lease lasts: the clock was set back.
+-- Only one that no sender has had: of this and a lease at the same moment, the second finds a row that it does not want.
+-- name: WithdrawRequest :execrows
+UPDATE requests SET state = 'done', message = $2, updated = $3, due = sqlc.arg(never) WHERE id = $1 AND state = 'queued' AND attempts = 0;
+
+-- What is put off for longer than anything ever is, or leased for longer than a lease lasts: the clock was set back. A revoke that was not sent
+-- yet waits for seconds.
 -- name: LeaseStranded :one
 UPDATE requests SET state = 'sending', attempts = attempts + 1, leased_until = sqlc.arg(until), due = sqlc.arg(until), updated = sqlc.arg(now)
 WHERE id = (SELECT r.id FROM requests r WHERE r.due > sqlc.arg(lease_horizon) AND r.due < sqlc.arg(never)
-    AND (r.due > sqlc.arg(horizon) OR r.state = 'sending') ORDER BY r.due LIMIT 1)
-  AND due > sqlc.arg(lease_horizon) AND (due > sqlc.arg(horizon) OR state = 'sending')
+    AND (r.due > sqlc.arg(horizon) OR r.state = 'sending' OR r.kind = 'revoke' AND r.state = 'queued') ORDER BY r.due LIMIT 1)
+  AND due > sqlc.arg(lease_horizon) AND due < sqlc.arg(never) AND (due > sqlc.arg(horizon) OR state = 'sending' OR kind = 'revoke' AND state = 'queued')
 RETURNING *;
 
 -- name: NextStranded :one
 SELECT due FROM requests WHERE due > sqlc.arg(lease_horizon) AND due < sqlc.arg(never)
-  AND (due > sqlc.arg(horizon) OR state = 'sending') ORDER BY due LIMIT 1;
+  AND (due > sqlc.arg(horizon) OR state = 'sending' OR kind = 'revoke' AND state = 'queued') ORDER BY due LIMIT 1;
 
 -- name: ReleaseLeases :exec
 UPDATE requests SET leased_until = 0, due = 0 WHERE due < sqlc.arg(never) AND state = 'sending';
