@@ -61,7 +61,7 @@ func TestNobodyIsKeptWaitingByBango(t *testing.T) {
 		fields := url.Values{}
 		form.Find("input[type=hidden]").Each(func(_ int, s *goquery.Selection) { fields.Set(s.AttrOr("name", ""), s.AttrOr("value", "")) })
 		form.Find("label").Each(func(_ int, s *goquery.Selection) {
-			if strings.TrimSpace(s.Find("span").First().Text()) == "Bango Music" && s.Find("span").Length() == 1 {
+			if strings.TrimSpace(s.Find("span").First().Text()) == "Bango Music" && !strings.Contains(s.Text(), "with ") {
 				fields.Set("product", s.Find("input").AttrOr("value", ""))
 			}
 		})

@@ -15,6 +15,9 @@ const (
 	awaitBango = 4 * time.Second
 
 	maxRequests = 50 // that an entitlement's page shows
+
+	usedLately    = 300 // newest entitlements that say which products are used most
+	shownMostUsed = 3
 )
 
 // newEntitlement is the form; its token makes sure that it counts once.
@@ -49,13 +52,17 @@ func (a *App) newEntitlementPage(c *fiber.Ctx, customerID string) (views.NewEnti
 			page.Existing = append(page.Existing, s)
 		}
 	}
+	if err != nil {
+		return page, err
+	}
+	page.MostUsed, err = a.store.MostUsed(ctx, usedLately, shownMostUsed)
 	return page, err
 }
 
 func (a *App) createEntitlement(c *fiber.Ctx) error {
 	form := readForm(c)
 	in := resale.NewEntitlement{CustomerID: form.text("customer"), ProductID: form.text("product"), OfferID: form.text("offer"),
-		FormToken: form.text("form_token")}
+		FormToken: form.text("form_token"), Anyway: form.text("anyway") != ""}
 	typed, terms, wrong := readTerms(form)
 	if form.err != nil && in.CustomerID == "" {
 		return form.err // not a form of ours

@@ -142,7 +142,7 @@ func (th things) fields(p *portal, r route) url.Values {
 	case "/customers":
 		return url.Values{"customer_identifier": {resale.NewFormToken()}}
 	case "/entitlements":
-		return url.Values{"customer": {th.customer.ID}, "product": {p.products[0].ID}, "form_token": {resale.NewFormToken()}}
+		return url.Values{"customer": {th.customer.ID}, "product": {p.products[0].ID}, "form_token": {resale.NewFormToken()}, "anyway": {"1"}}
 	case "/entitlements/:ref/cancel", "/entitlements/:ref/revoke":
 		return url.Values{"reason": {"REVOKED/OTHER"}, "confirm": {th.entitlement.Ref}}
 	case "/entitlements/:ref/update":

@@ -192,7 +192,7 @@ var (
 // create asks for the product for Zoë, without Bango having been asked.
 func (d *desk) create() resale.Entitlement {
 	d.Helper()
-	e, err := d.service.CreateEntitlement(d.ctx, d.ana, resale.NewEntitlement{CustomerID: d.zoe.ID, ProductID: d.product.ID, FormToken: resale.NewFormToken()})
+	e, err := d.service.CreateEntitlement(d.ctx, d.ana, resale.NewEntitlement{CustomerID: d.zoe.ID, ProductID: d.product.ID, FormToken: resale.NewFormToken(), Anyway: true})
 	if err != nil {
 		d.Fatal(err)
 	}

@@ -88,6 +88,7 @@ type NewEntitlement struct {
 	ProductID  string
 	OfferID    string // empty for none
 	FormToken  string
+	Anyway     bool // also while somebody is at the same customer and merchant, see [Started]
 
 	DateExpiry    time.Time // when Bango ends it by itself; zero for never
 	DisplayName   string
@@ -98,7 +99,7 @@ type NewEntitlement struct {
 func NewFormToken() string { return newToken() }
 
 // CreateEntitlement stores an entitlement and the request for it, and returns it before Bango has been asked. The same form token
-// always returns the same entitlement. Agents may.
+// always returns the same entitlement. While somebody is at the same customer and merchant, it is CodeConflict of the field anyway. Agents may.
 func (s *Service) CreateEntitlement(ctx context.Context, by Actor, n NewEntitlement) (Entitlement, error) {
 	if err := by.must(Agent); err != nil {
 		return Entitlement{}, err
@@ -118,6 +119,11 @@ func (s *Service) CreateEntitlement(ctx context.Context, by Actor, n NewEntitlem
 		return Entitlement{}, err
 	}
 	err = s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if !n.Anyway {
+			if err := s.guard(ctx, tx, by, e); err != nil {
+				return err
+			}
+		}
 		e.Ref = newRef() // anew for every try, in case it is taken
 		if err := tx.InsertEntitlement(ctx, e); err != nil {
 			return err

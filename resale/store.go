@@ -44,6 +44,8 @@ type Reader interface {
 	Product(ctx context.Context, id string) (Product, error)
 	// ProductByKeys returns the product without its offers.
 	ProductByKeys(ctx context.Context, merchantKey, productKey string) (Product, error)
+	// MostUsed returns the ids of the products that were asked for most often among the newest entitlements, the most used first.
+	MostUsed(ctx context.Context, of, limit int) ([]string, error)
 	Abilities(ctx context.Context) ([]Ability, error) // by merchant
 	AbilitiesOf(ctx context.Context, merchantKey string) ([]Ability, error)
 

@@ -96,7 +96,8 @@ type NewEntitlementPage struct {
 	Frame
 	Customer  resale.Customer
 	Products  []resale.Product // by merchant name, then product name
-	Existing  []Service        // what the customer has that is live
+	Existing  []Service        // what the customer has that is live, newest first
+	MostUsed  []string         // ids of products, the most used first
 	Eligible  map[string]bool  // what Bango says that the customer may have, by our id of the product; nil where it does not say
 	ProductID string           // chosen before, empty for none
 	OfferID   string

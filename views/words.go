@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -155,26 +154,6 @@ func noLinkBecause(e resale.Entitlement) string {
 
 func messageText(p EntitlementPage) string {
 	return fmt.Sprintf("To finish signing up for %s, open %s", p.Product.Name, p.SignupLink)
-}
-
-// existingAt returns what the customer already has with a merchant, nil for nothing.
-func existingAt(existing []Service, merchantID string) *Service {
-	i := slices.IndexFunc(existing, func(s Service) bool { return s.Product.Merchant.ID == merchantID })
-	if i < 0 {
-		return nil
-	}
-	return &existing[i]
-}
-
-// existingWarning tells what Bango will do with a second entitlement at the same merchant. src: resale/faq, one per customer and merchant
-func existingWarning(s Service) string {
-	switch s.Entitlement.Status {
-	case resale.Pending:
-		return fmt.Sprintf("The customer still has to sign up for %s here; send them that link instead.", s.Product.Name)
-	case resale.Requested, resale.Unknown:
-		return fmt.Sprintf("%s was asked for already and is being settled.", s.Product.Name)
-	}
-	return fmt.Sprintf("The customer has %s here; Bango will probably refuse a second one.", s.Product.Name)
 }
 
 func customerSentence(p CustomerPage) string {

@@ -144,6 +144,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.manualRequestsStmt, err = db.PrepareContext(ctx, manualRequests); err != nil {
 		return nil, fmt.Errorf("error preparing query ManualRequests: %w", err)
 	}
+	if q.mostUsedStmt, err = db.PrepareContext(ctx, mostUsed); err != nil {
+		return nil, fmt.Errorf("error preparing query MostUsed: %w", err)
+	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
 	}
@@ -475,6 +478,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing manualRequestsStmt: %w", cerr)
 		}
 	}
+	if q.mostUsedStmt != nil {
+		if cerr := q.mostUsedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing mostUsedStmt: %w", cerr)
+		}
+	}
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
@@ -764,6 +772,7 @@ type Queries struct {
 	listEntitlementsStmt         *sql.Stmt
 	listEntitlementsByStatusStmt *sql.Stmt
 	manualRequestsStmt           *sql.Stmt
+	mostUsedStmt                 *sql.Stmt
 	nextDueStmt                  *sql.Stmt
 	nextStrandedStmt             *sql.Stmt
 	notificationStmt             *sql.Stmt
@@ -852,6 +861,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listEntitlementsStmt:         q.listEntitlementsStmt,
 		listEntitlementsByStatusStmt: q.listEntitlementsByStatusStmt,
 		manualRequestsStmt:           q.manualRequestsStmt,
+		mostUsedStmt:                 q.mostUsedStmt,
 		nextDueStmt:                  q.nextDueStmt,
 		nextStrandedStmt:             q.nextStrandedStmt,
 		notificationStmt:             q.notificationStmt,
