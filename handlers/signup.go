@@ -23,7 +23,7 @@ func (a *App) continueSignup(c *fiber.Ctx) error {
 	if !isToken(c.Params("token")) {
 		return resale.NotFound("signup link")
 	}
-	registrationURL, err := a.service.Continue(c.UserContext(), c.Params("token"))
+	registrationURL, err := a.service.Continue(c.UserContext(), c.Params("token"), awaitBango)
 	if err != nil {
 		return err
 	}

@@ -209,7 +209,7 @@ func readNotification(body []byte) (Hint, error) {
 	if err != nil {
 		return Hint{}, err
 	}
-	return Hint{Fact: fact(FromNotification, n.Record), Reason: storable(n.Reason), ActionURL: n.Parameters.URL,
+	return Hint{Fact: fact(FromNotification, n.Record), Reason: storable(n.Reason), Message: storable(n.ResponseMessage), ActionURL: n.Parameters.URL,
 		ActionExpires: n.Parameters.URLExpiry.Time}, nil
 }
 

@@ -15,6 +15,7 @@ const maxToken = 128
 type Hint struct {
 	Fact      Fact
 	Reason    string // Bango's notificationReason, empty where it gave none
+	Message   string // Bango's responseMessage
 	ActionURL string // a registration URL, not yet trusted
 
 	ActionExpires time.Time

@@ -603,7 +603,7 @@ func unsafeURL(name string, s setUp, address string) variant {
 			r.Errorf("it became a link: %q", e.RegistrationURL)
 		}
 		r.says(e.Message, strings.TrimFunc(address[:min(len(address), 22)], func(c rune) bool { return c < ' ' }))
-		if to, err := r.service.Continue(r.ctx, e.SignupToken); err != nil || to != "" {
+		if to, err := r.service.Continue(r.ctx, e.SignupToken, 0); err != nil || to != "" {
 			r.Errorf("the customer is sent to %q, %v", to, err)
 		}
 		r.needsPerson(e)

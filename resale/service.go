@@ -22,6 +22,9 @@ type Service struct {
 	now       func() time.Time
 	log       *slog.Logger
 	wake      chan struct{} // tells the sender that a request was stored
+
+	directWords []string
+	promises    promises
 }
 
 // ServiceConfig is what a Service needs. Store, Hub, PublicURL and Log are required; Now defaults to time.Now.
@@ -33,8 +36,11 @@ type ServiceConfig struct {
 	Links      LinkRules
 	Generation int  // of Bango's API, 1 or 2; 0 means 1. It decides which reasons hold
 	OwnIDs     bool // Bango is given our id of an entitlement as its own
-	Log        *slog.Logger
-	Now        func() time.Time
+
+	DirectWords []string // see DirectWords, which nil means
+
+	Log *slog.Logger
+	Now func() time.Time
 }
 
 // NewService returns a Service. It starts nothing: see [Sender] for what runs in the background.
@@ -42,8 +48,11 @@ func NewService(c ServiceConfig) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.DirectWords == nil {
+		c.DirectWords = DirectWords
+	}
 	return &Service{store: c.Store, hub: c.Hub, upstream: c.Upstream, publicURL: strings.TrimSuffix(c.PublicURL, "/"), links: c.Links,
-		reasons: ReasonLists[max(c.Generation, 1)], ownIDs: c.OwnIDs,
+		reasons: ReasonLists[max(c.Generation, 1)], ownIDs: c.OwnIDs, directWords: c.DirectWords,
 		now: func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }, log: c.Log, wake: make(chan struct{}, 1)}
 }
 
