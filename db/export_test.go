@@ -29,3 +29,10 @@ func Migrations(ctx context.Context, database string) (*goose.Provider, func() e
 	}
 	return e.provider(ctx)
 }
+
+// Spans sets how much of a list is looked at at once, so that a small one has what a million has, and returns a function that undoes it.
+func Spans(page, walk, few int) (restore func()) {
+	was := []int{listSpan, countSpan, wholeSpan, walkLimit, fewRows}
+	listSpan, countSpan, wholeSpan, walkLimit, fewRows = page, page, page, walk, few
+	return func() { listSpan, countSpan, wholeSpan, walkLimit, fewRows = was[0], was[1], was[2], was[3], was[4] }
+}

@@ -170,28 +170,6 @@ func (r reader) EntitlementsOf(ctx context.Context, customerID string, limit int
 	return many(ctx, r, "entitlements", r.q.EntitlementsOf, queries.EntitlementsOfParams{CustomerID: customerID, Limit: atMost(limit)}, entitlement)
 }
 
-func (r reader) ListEntitlements(ctx context.Context, f resale.EntitlementFilter) ([]resale.EntitlementRow, error) {
-	before, beforeID := int64(math.MaxInt64), ""
-	if f.After != nil {
-		before, beforeID = micros(f.After.Updated), f.After.ID
-	}
-	row := func(e queries.Entitlement, customer, merchant, product string) resale.EntitlementRow {
-		return resale.EntitlementRow{Entitlement: entitlement(e), CustomerName: customer, MerchantName: merchant, ProductName: product}
-	}
-	if f.Status == "" {
-		return many(ctx, r, "entitlements", r.q.ListEntitlements,
-			queries.ListEntitlementsParams{Limit: atMost(f.Limit), Before: before, BeforeID: beforeID},
-			func(l queries.ListEntitlementsRow) resale.EntitlementRow {
-				return row(l.Entitlement, l.CustomerName, l.MerchantName, l.ProductName)
-			})
-	}
-	return many(ctx, r, "entitlements", r.q.ListEntitlementsByStatus,
-		queries.ListEntitlementsByStatusParams{Limit: atMost(f.Limit), Status: string(f.Status), Before: before, BeforeID: beforeID},
-		func(l queries.ListEntitlementsByStatusRow) resale.EntitlementRow {
-			return row(l.Entitlement, l.CustomerName, l.MerchantName, l.ProductName)
-		})
-}
-
 func (r reader) EntitlementsToPoint(ctx context.Context, base, after string, limit int) ([]resale.Entitlement, error) {
 	return many(ctx, r, "entitlements", r.q.EntitlementsToPoint,
 		queries.EntitlementsToPointParams{Base: base, After: after, AtMost: atMost(limit)}, entitlement)

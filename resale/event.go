@@ -59,6 +59,9 @@ const (
 	EventAdopted       EventKind = "adopted"        // it existed at Bango and is ours to look after now
 	EventCorrected     EventKind = "corrected"      // a person took over what Bango says
 	EventWithdrawn     EventKind = "withdrawn"      // a person took a request back before it was sent
+	EventViewSaved     EventKind = "view_saved"     // a filter of the list has a name for the team; of no entitlement, from here
+	EventViewRemoved   EventKind = "view_removed"
+	EventExported      EventKind = "exported" // a list left as a file
 )
 
 // Event is one line of the timeline: who did what, when, why, with what evidence. It is written in the transaction of the

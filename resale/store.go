@@ -38,6 +38,7 @@ type Reader interface {
 	// only a whole identifier.
 	SearchCustomers(ctx context.Context, q string, limit int) ([]Customer, error)
 	CustomerCount(ctx context.Context) (int64, error)
+	ListCustomers(ctx context.Context, f CustomerFilter) ([]Customer, error)
 
 	// Products returns the whole catalogue by merchant name, then product name, each with its offers.
 	Products(ctx context.Context) ([]Product, error)
@@ -56,7 +57,17 @@ type Reader interface {
 	EntitlementByNotifyToken(ctx context.Context, token string) (Entitlement, error)
 	EntitlementBySignupToken(ctx context.Context, token string) (Entitlement, error)
 	EntitlementsOf(ctx context.Context, customerID string, limit int) ([]Entitlement, error) // newest first
-	ListEntitlements(ctx context.Context, f EntitlementFilter) ([]EntitlementRow, error)     // last changed first
+	// ListEntitlements returns those that the filter lets in, last changed first, as many as its limit, however long it takes to find them.
+	ListEntitlements(ctx context.Context, f EntitlementFilter) ([]EntitlementRow, error)
+	// PageEntitlements is ListEntitlements in bounded time: it looks at so many and then puts the search off.
+	PageEntitlements(ctx context.Context, f EntitlementFilter) (EntitlementPage, error)
+	// CountEntitlements counts up to f.Limit of them; whole is false where it gave up before it had looked at all.
+	CountEntitlements(ctx context.Context, f EntitlementFilter) (n int, whole bool, err error)
+	// WalkEntitlements returns those that the filter lets in by id, from after on, each exactly once however they change meanwhile. A call looks at
+	// some thousands, so that it may return few, or none, and still go on at next; next is empty at the end.
+	WalkEntitlements(ctx context.Context, f EntitlementFilter, after string) (rows []EntitlementRow, next string, err error)
+	// LastReasons returns the reason of the last ending that Bango took, by the ids of entitlements; where there is none it is missing.
+	LastReasons(ctx context.Context, ids []string) (map[string]Reason, error)
 	// Standings returns how things stand with those of the entitlements that we know, by Bango's ids, at most some hundreds.
 	Standings(ctx context.Context, bangoIDs []string) (map[string]Standing, error)
 	// EntitlementsToPoint returns lives whose notification URL at Bango does not begin with base, by id, from after on.
@@ -77,6 +88,9 @@ type Reader interface {
 	// WaitingNotifications returns those whose effect is to be tried again by now.
 	WaitingNotifications(ctx context.Context, now time.Time, limit int) ([]Notification, error)
 	ManualRequests(ctx context.Context, limit int) ([]Request, error) // last changed first
+
+	Views(ctx context.Context) ([]View, error) // by name
+	View(ctx context.Context, id string) (View, error)
 
 	Line(ctx context.Context) (Line, error)             // open where nothing was ever said of it
 	Job(ctx context.Context, name JobName) (Job, error) // idle where it has never run
@@ -141,15 +155,11 @@ type Tx interface {
 	EnsureSetting(ctx context.Context, name, value string) (string, error)
 	SetPreference(ctx context.Context, staffID string, name PreferenceName, value string) error
 
+	InsertView(ctx context.Context, v View) error // CodeConflict, field name
+	DeleteView(ctx context.Context, id string) error
+
 	// Announce tells listeners of the change once it is committed.
 	Announce(c Change)
-}
-
-// EntitlementFilter says which entitlements a list shows. After is where the page before ended.
-type EntitlementFilter struct {
-	Status Status // empty: all
-	After  *ListPosition
-	Limit  int
 }
 
 // Standing is what a comparison with Bango's records needs of an entitlement.

@@ -51,6 +51,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.customerEventsStmt, err = db.PrepareContext(ctx, customerEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query CustomerEvents: %w", err)
 	}
+	if q.customerLabelStmt, err = db.PrepareContext(ctx, customerLabel); err != nil {
+		return nil, fmt.Errorf("error preparing query CustomerLabel: %w", err)
+	}
+	if q.customersByLabelStmt, err = db.PrepareContext(ctx, customersByLabel); err != nil {
+		return nil, fmt.Errorf("error preparing query CustomersByLabel: %w", err)
+	}
 	if q.deleteExpiredSessionsStmt, err = db.PrepareContext(ctx, deleteExpiredSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredSessions: %w", err)
 	}
@@ -59,6 +65,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteSetupLinksStmt, err = db.PrepareContext(ctx, deleteSetupLinks); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSetupLinks: %w", err)
+	}
+	if q.deleteViewStmt, err = db.PrepareContext(ctx, deleteView); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteView: %w", err)
 	}
 	if q.driftStmt, err = db.PrepareContext(ctx, drift); err != nil {
 		return nil, fmt.Errorf("error preparing query Drift: %w", err)
@@ -83,6 +92,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.entitlementBySignupTokenStmt, err = db.PrepareContext(ctx, entitlementBySignupToken); err != nil {
 		return nil, fmt.Errorf("error preparing query EntitlementBySignupToken: %w", err)
+	}
+	if q.entitlementRowsStmt, err = db.PrepareContext(ctx, entitlementRows); err != nil {
+		return nil, fmt.Errorf("error preparing query EntitlementRows: %w", err)
 	}
 	if q.entitlementsOfStmt, err = db.PrepareContext(ctx, entitlementsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query EntitlementsOf: %w", err)
@@ -123,6 +135,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertStaffStmt, err = db.PrepareContext(ctx, insertStaff); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertStaff: %w", err)
 	}
+	if q.insertViewStmt, err = db.PrepareContext(ctx, insertView); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertView: %w", err)
+	}
 	if q.jobStmt, err = db.PrepareContext(ctx, job); err != nil {
 		return nil, fmt.Errorf("error preparing query Job: %w", err)
 	}
@@ -146,6 +161,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.mostUsedStmt, err = db.PrepareContext(ctx, mostUsed); err != nil {
 		return nil, fmt.Errorf("error preparing query MostUsed: %w", err)
+	}
+	if q.newestCustomersStmt, err = db.PrepareContext(ctx, newestCustomers); err != nil {
+		return nil, fmt.Errorf("error preparing query NewestCustomers: %w", err)
 	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
@@ -185,6 +203,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.productsStmt, err = db.PrepareContext(ctx, products); err != nil {
 		return nil, fmt.Errorf("error preparing query Products: %w", err)
+	}
+	if q.reasonsOfStmt, err = db.PrepareContext(ctx, reasonsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ReasonsOf: %w", err)
 	}
 	if q.receiveNotificationStmt, err = db.PrepareContext(ctx, receiveNotification); err != nil {
 		return nil, fmt.Errorf("error preparing query ReceiveNotification: %w", err)
@@ -267,6 +288,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.upsertProductStmt, err = db.PrepareContext(ctx, upsertProduct); err != nil {
 		return nil, fmt.Errorf("error preparing query UpsertProduct: %w", err)
 	}
+	if q.viewStmt, err = db.PrepareContext(ctx, view); err != nil {
+		return nil, fmt.Errorf("error preparing query View: %w", err)
+	}
+	if q.viewsStmt, err = db.PrepareContext(ctx, views); err != nil {
+		return nil, fmt.Errorf("error preparing query Views: %w", err)
+	}
 	if q.waitingNotificationsStmt, err = db.PrepareContext(ctx, waitingNotifications); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingNotifications: %w", err)
 	}
@@ -323,6 +350,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing customerEventsStmt: %w", cerr)
 		}
 	}
+	if q.customerLabelStmt != nil {
+		if cerr := q.customerLabelStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing customerLabelStmt: %w", cerr)
+		}
+	}
+	if q.customersByLabelStmt != nil {
+		if cerr := q.customersByLabelStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing customersByLabelStmt: %w", cerr)
+		}
+	}
 	if q.deleteExpiredSessionsStmt != nil {
 		if cerr := q.deleteExpiredSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteExpiredSessionsStmt: %w", cerr)
@@ -336,6 +373,11 @@ func (q *Queries) Close() error {
 	if q.deleteSetupLinksStmt != nil {
 		if cerr := q.deleteSetupLinksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSetupLinksStmt: %w", cerr)
+		}
+	}
+	if q.deleteViewStmt != nil {
+		if cerr := q.deleteViewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteViewStmt: %w", cerr)
 		}
 	}
 	if q.driftStmt != nil {
@@ -376,6 +418,11 @@ func (q *Queries) Close() error {
 	if q.entitlementBySignupTokenStmt != nil {
 		if cerr := q.entitlementBySignupTokenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing entitlementBySignupTokenStmt: %w", cerr)
+		}
+	}
+	if q.entitlementRowsStmt != nil {
+		if cerr := q.entitlementRowsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing entitlementRowsStmt: %w", cerr)
 		}
 	}
 	if q.entitlementsOfStmt != nil {
@@ -443,6 +490,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertStaffStmt: %w", cerr)
 		}
 	}
+	if q.insertViewStmt != nil {
+		if cerr := q.insertViewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertViewStmt: %w", cerr)
+		}
+	}
 	if q.jobStmt != nil {
 		if cerr := q.jobStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing jobStmt: %w", cerr)
@@ -481,6 +533,11 @@ func (q *Queries) Close() error {
 	if q.mostUsedStmt != nil {
 		if cerr := q.mostUsedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing mostUsedStmt: %w", cerr)
+		}
+	}
+	if q.newestCustomersStmt != nil {
+		if cerr := q.newestCustomersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing newestCustomersStmt: %w", cerr)
 		}
 	}
 	if q.nextDueStmt != nil {
@@ -546,6 +603,11 @@ func (q *Queries) Close() error {
 	if q.productsStmt != nil {
 		if cerr := q.productsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing productsStmt: %w", cerr)
+		}
+	}
+	if q.reasonsOfStmt != nil {
+		if cerr := q.reasonsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing reasonsOfStmt: %w", cerr)
 		}
 	}
 	if q.receiveNotificationStmt != nil {
@@ -683,6 +745,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing upsertProductStmt: %w", cerr)
 		}
 	}
+	if q.viewStmt != nil {
+		if cerr := q.viewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing viewStmt: %w", cerr)
+		}
+	}
+	if q.viewsStmt != nil {
+		if cerr := q.viewsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing viewsStmt: %w", cerr)
+		}
+	}
 	if q.waitingNotificationsStmt != nil {
 		if cerr := q.waitingNotificationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing waitingNotificationsStmt: %w", cerr)
@@ -741,9 +813,12 @@ type Queries struct {
 	customerStmt                 *sql.Stmt
 	customerByIdentifierStmt     *sql.Stmt
 	customerEventsStmt           *sql.Stmt
+	customerLabelStmt            *sql.Stmt
+	customersByLabelStmt         *sql.Stmt
 	deleteExpiredSessionsStmt    *sql.Stmt
 	deleteSessionStmt            *sql.Stmt
 	deleteSetupLinksStmt         *sql.Stmt
+	deleteViewStmt               *sql.Stmt
 	driftStmt                    *sql.Stmt
 	driftOfStmt                  *sql.Stmt
 	entitlementStmt              *sql.Stmt
@@ -752,6 +827,7 @@ type Queries struct {
 	entitlementByNotifyTokenStmt *sql.Stmt
 	entitlementByRefStmt         *sql.Stmt
 	entitlementBySignupTokenStmt *sql.Stmt
+	entitlementRowsStmt          *sql.Stmt
 	entitlementsOfStmt           *sql.Stmt
 	entitlementsToPointStmt      *sql.Stmt
 	eventsStmt                   *sql.Stmt
@@ -765,6 +841,7 @@ type Queries struct {
 	insertSettingStmt            *sql.Stmt
 	insertSetupLinkStmt          *sql.Stmt
 	insertStaffStmt              *sql.Stmt
+	insertViewStmt               *sql.Stmt
 	jobStmt                      *sql.Stmt
 	leaseRequestStmt             *sql.Stmt
 	leaseStrandedStmt            *sql.Stmt
@@ -773,6 +850,7 @@ type Queries struct {
 	listEntitlementsByStatusStmt *sql.Stmt
 	manualRequestsStmt           *sql.Stmt
 	mostUsedStmt                 *sql.Stmt
+	newestCustomersStmt          *sql.Stmt
 	nextDueStmt                  *sql.Stmt
 	nextStrandedStmt             *sql.Stmt
 	notificationStmt             *sql.Stmt
@@ -786,6 +864,7 @@ type Queries struct {
 	productStmt                  *sql.Stmt
 	productByKeysStmt            *sql.Stmt
 	productsStmt                 *sql.Stmt
+	reasonsOfStmt                *sql.Stmt
 	receiveNotificationStmt      *sql.Stmt
 	releaseLeasesStmt            *sql.Stmt
 	requestStmt                  *sql.Stmt
@@ -813,6 +892,8 @@ type Queries struct {
 	upsertMerchantStmt           *sql.Stmt
 	upsertOfferStmt              *sql.Stmt
 	upsertProductStmt            *sql.Stmt
+	viewStmt                     *sql.Stmt
+	viewsStmt                    *sql.Stmt
 	waitingNotificationsStmt     *sql.Stmt
 	withdrawRequestStmt          *sql.Stmt
 }
@@ -830,9 +911,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		customerStmt:                 q.customerStmt,
 		customerByIdentifierStmt:     q.customerByIdentifierStmt,
 		customerEventsStmt:           q.customerEventsStmt,
+		customerLabelStmt:            q.customerLabelStmt,
+		customersByLabelStmt:         q.customersByLabelStmt,
 		deleteExpiredSessionsStmt:    q.deleteExpiredSessionsStmt,
 		deleteSessionStmt:            q.deleteSessionStmt,
 		deleteSetupLinksStmt:         q.deleteSetupLinksStmt,
+		deleteViewStmt:               q.deleteViewStmt,
 		driftStmt:                    q.driftStmt,
 		driftOfStmt:                  q.driftOfStmt,
 		entitlementStmt:              q.entitlementStmt,
@@ -841,6 +925,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		entitlementByNotifyTokenStmt: q.entitlementByNotifyTokenStmt,
 		entitlementByRefStmt:         q.entitlementByRefStmt,
 		entitlementBySignupTokenStmt: q.entitlementBySignupTokenStmt,
+		entitlementRowsStmt:          q.entitlementRowsStmt,
 		entitlementsOfStmt:           q.entitlementsOfStmt,
 		entitlementsToPointStmt:      q.entitlementsToPointStmt,
 		eventsStmt:                   q.eventsStmt,
@@ -854,6 +939,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertSettingStmt:            q.insertSettingStmt,
 		insertSetupLinkStmt:          q.insertSetupLinkStmt,
 		insertStaffStmt:              q.insertStaffStmt,
+		insertViewStmt:               q.insertViewStmt,
 		jobStmt:                      q.jobStmt,
 		leaseRequestStmt:             q.leaseRequestStmt,
 		leaseStrandedStmt:            q.leaseStrandedStmt,
@@ -862,6 +948,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listEntitlementsByStatusStmt: q.listEntitlementsByStatusStmt,
 		manualRequestsStmt:           q.manualRequestsStmt,
 		mostUsedStmt:                 q.mostUsedStmt,
+		newestCustomersStmt:          q.newestCustomersStmt,
 		nextDueStmt:                  q.nextDueStmt,
 		nextStrandedStmt:             q.nextStrandedStmt,
 		notificationStmt:             q.notificationStmt,
@@ -875,6 +962,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		productStmt:                  q.productStmt,
 		productByKeysStmt:            q.productByKeysStmt,
 		productsStmt:                 q.productsStmt,
+		reasonsOfStmt:                q.reasonsOfStmt,
 		receiveNotificationStmt:      q.receiveNotificationStmt,
 		releaseLeasesStmt:            q.releaseLeasesStmt,
 		requestStmt:                  q.requestStmt,
@@ -902,6 +990,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		upsertMerchantStmt:           q.upsertMerchantStmt,
 		upsertOfferStmt:              q.upsertOfferStmt,
 		upsertProductStmt:            q.upsertProductStmt,
+		viewStmt:                     q.viewStmt,
+		viewsStmt:                    q.viewsStmt,
 		waitingNotificationsStmt:     q.waitingNotificationsStmt,
 		withdrawRequestStmt:          q.withdrawRequestStmt,
 	}

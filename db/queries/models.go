@@ -236,3 +236,13 @@ type StatusCount struct {
 	Status string
 	N      int64
 }
+
+type View struct {
+	ID          string
+	Name        string
+	NameKey     string
+	Query       string
+	CreatedByID string
+	CreatedBy   string
+	Created     int64
+}
