@@ -176,7 +176,12 @@ func load(b *testing.B, database string, n int) {
 		`INSERT INTO products (id, merchant_id, product_key, name) VALUES ('p', 'm', 'BangoMusic', 'Bango Music')`,
 		`WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < $1)
 		 INSERT INTO customers (id, identifier, name, email, phone, search, search_key, created)
-		 SELECT 'c' || CAST(i AS TEXT), 'customer-' || CAST(i AS TEXT), 'Customer ' || CAST(i AS TEXT), '', '', 'customer ' || CAST(i AS TEXT), i, i FROM numbers`,
+		 SELECT 'c' || CAST(i AS TEXT), 'customer-' || CAST(i AS TEXT), 'Zoë' || CAST(i AS TEXT) || ' Nkosi' || CAST(i AS TEXT),
+		  'zoe' || CAST(i AS TEXT) || '@example.com', '+44 20 ' || CAST(1000000 + i AS TEXT), 'customer-' || CAST(i AS TEXT) || '
+' || 'zoe' || CAST(i AS TEXT) || ' nkosi' || CAST(i AS TEXT) || '
+' || 'zoe' || CAST(i AS TEXT) || '@example.com
++44 20 ' || CAST(1000000 + i AS TEXT) || '
+4420' || CAST(1000000 + i AS TEXT), i, i FROM numbers`,
 		`WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < $1)
 		 INSERT INTO entitlements (id, ref, customer_id, product_id, offer_id, customer_identifier, merchant_key, product_key, offer_key, status,
 		  bango_status, bango_id, message, registration_url, activation_code, date_created, date_activated, date_ended, date_suspended, date_resumed,

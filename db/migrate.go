@@ -13,7 +13,7 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed migrations/*.sql search_sqlite.sql search_postgres.sql
+//go:embed migrations/*.sql search_sqlite.sql search_postgres.sql texts.sql texts_sqlite.sql texts_postgres.sql
 var schema embed.FS
 
 // migrateTime is how long a process waits for another one that migrates the same database.
@@ -101,13 +101,16 @@ func version(ctx context.Context, e engine) (current int64, err error) {
 	return current, nil
 }
 
-// newProvider puts the migrations of both engines together with the search index, which each engine has of its own, as the second one.
-func newProvider(dialect goose.Dialect, pool *sql.DB, search, drop string, options ...goose.ProviderOption) (*goose.Provider, error) {
+// ownMigration is a migration that each engine has of its own: the files with its statements, and what undoes them.
+type ownMigration struct {
+	version int64
+	files   []string
+	drop    string
+}
+
+// newProvider puts the migrations of both engines together with the search indexes, which each engine has of its own.
+func newProvider(dialect goose.Dialect, pool *sql.DB, own []ownMigration, options ...goose.ProviderOption) (*goose.Provider, error) {
 	folder, err := fs.Sub(schema, "migrations")
-	if err != nil {
-		return nil, err
-	}
-	create, err := schema.ReadFile(search)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +120,16 @@ func newProvider(dialect goose.Dialect, pool *sql.DB, search, drop string, optio
 			return err
 		}}
 	}
-	options = append(options, goose.WithGoMigrations(goose.NewGoMigration(2, run(string(create)), run(drop))), goose.WithDisableGlobalRegistry(true))
-	return goose.NewProvider(dialect, pool, folder, options...)
+	for _, m := range own {
+		var create []byte
+		for _, name := range m.files {
+			statements, err := schema.ReadFile(name)
+			if err != nil {
+				return nil, err
+			}
+			create = append(create, statements...)
+		}
+		options = append(options, goose.WithGoMigrations(goose.NewGoMigration(m.version, run(string(create)), run(m.drop))))
+	}
+	return goose.NewProvider(dialect, pool, folder, append(options, goose.WithDisableGlobalRegistry(true))...)
 }

@@ -97,8 +97,10 @@ func (p postgres) provider(ctx context.Context) (*goose.Provider, func() error, 
 		pool.Close()
 		return nil, nil, err
 	}
-	provider, err := newProvider(goose.DialectPostgres, pool, "search_postgres.sql", "DROP VIEW customer_search; DROP INDEX customers_by_search",
-		goose.WithSessionLocker(locker))
+	provider, err := newProvider(goose.DialectPostgres, pool, []ownMigration{
+		{2, []string{"search_postgres.sql"}, "DROP VIEW customer_search; DROP INDEX customers_by_search"},
+		{5, []string{"texts.sql", "texts_postgres.sql"}, "DROP VIEW text_search; DROP TABLE texts"},
+	}, goose.WithSessionLocker(locker))
 	return provider, pool.Close, err
 }
 

@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"latchkey/db/queries"
 	"latchkey/resale"
@@ -66,32 +64,6 @@ func (r reader) Customer(ctx context.Context, id string) (resale.Customer, error
 
 func (r reader) CustomerByIdentifier(ctx context.Context, identifier string) (resale.Customer, error) {
 	return one(ctx, r, "customer", r.q.CustomerByIdentifier, identifier, customer)
-}
-
-// minSearch is how many characters the search index needs: it knows every three that follow each other.
-const minSearch = 3
-
-func (r reader) SearchCustomers(ctx context.Context, q string, limit int) ([]resale.Customer, error) {
-	whole := strings.TrimSpace(q)
-	q = resale.Fold(whole)
-	if utf8.RuneCountInString(q) < minSearch {
-		c, err := r.CustomerByIdentifier(ctx, whole)
-		if resale.CodeOf(err) == resale.CodeNotFound {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		return []resale.Customer{c}, nil
-	}
-	// No way to quote a wildcard of LIKE is known to both indexes: _ takes any character, and the query drops what that lets in too much.
-	pattern := "%" + strings.Map(func(c rune) rune {
-		if c == '%' || c == '\\' {
-			return '_'
-		}
-		return c
-	}, q) + "%"
-	return many(ctx, r, "customers", r.q.SearchCustomers, queries.SearchCustomersParams{Pattern: pattern, Q: q, AtMost: atMost(limit)}, customer)
 }
 
 func (r reader) CustomerCount(ctx context.Context) (int64, error) {

@@ -225,6 +225,12 @@ func (s *Service) insertRequest(ctx context.Context, tx Tx, e Entitlement, by Ac
 	if err := tx.InsertRequest(ctx, r); err != nil {
 		return err
 	}
+	if r.Reason.Description != "" {
+		text := Text{Kind: TextReason, ID: r.ID, CustomerID: e.CustomerID, EntitlementID: e.ID, Text: r.Reason.Description, At: now}
+		if err := tx.IndexText(ctx, text); err != nil {
+			return err
+		}
+	}
 	if r.Terms.CustomerIdentifier != "" && r.Kind == KindUpdate {
 		moving := e
 		moving.NextIdentifier = r.Terms.CustomerIdentifier

@@ -138,4 +138,3 @@ func TestMostUsed(t *testing.T) {
 		}
 	})
 }
-

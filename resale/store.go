@@ -34,11 +34,16 @@ type Store interface {
 type Reader interface {
 	Customer(ctx context.Context, id string) (Customer, error)
 	CustomerByIdentifier(ctx context.Context, identifier string) (Customer, error)
-	// SearchCustomers returns customers whose SearchText contains the folded text q, by name. q of under three characters finds
-	// only a whole identifier.
+	// SearchCustomers returns customers whose SearchText contains all words of the folded text q, by name. q of under three characters
+	// finds only a whole identifier.
 	SearchCustomers(ctx context.Context, q string, limit int) ([]Customer, error)
 	CustomerCount(ctx context.Context) (int64, error)
 	ListCustomers(ctx context.Context, f CustomerFilter) ([]Customer, error)
+	// These return what begins with start, by what it begins, without looking at more than that.
+	EntitlementsByRefStart(ctx context.Context, start string, limit int) ([]Hit, error)
+	EntitlementsByBangoIDStart(ctx context.Context, start string, limit int) ([]Hit, error)
+	RequestsByStart(ctx context.Context, start string, limit int) ([]Hit, error)
+	SearchTexts(ctx context.Context, q string, limit int) ([]Hit, error) // that have all words of q, newest first; as SearchCustomers
 
 	// Products returns the whole catalogue by merchant name, then product name, each with its offers.
 	Products(ctx context.Context) ([]Product, error)
@@ -113,6 +118,8 @@ type Tx interface {
 
 	InsertCustomer(ctx context.Context, c Customer) error // CodeConflict, field customer_identifier
 	UpdateCustomer(ctx context.Context, c Customer) error
+	IndexText(ctx context.Context, t Text) error // in place of the one with the same kind and id
+	ForgetText(ctx context.Context, kind TextKind, id string) error
 	// UpsertCatalogue adds the row's merchant, product and offer, or renames them.
 	UpsertCatalogue(ctx context.Context, r CatalogueRow) error
 

@@ -96,6 +96,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.entitlementRowsStmt, err = db.PrepareContext(ctx, entitlementRows); err != nil {
 		return nil, fmt.Errorf("error preparing query EntitlementRows: %w", err)
 	}
+	if q.entitlementsByBangoIDStartStmt, err = db.PrepareContext(ctx, entitlementsByBangoIDStart); err != nil {
+		return nil, fmt.Errorf("error preparing query EntitlementsByBangoIDStart: %w", err)
+	}
+	if q.entitlementsByRefStartStmt, err = db.PrepareContext(ctx, entitlementsByRefStart); err != nil {
+		return nil, fmt.Errorf("error preparing query EntitlementsByRefStart: %w", err)
+	}
 	if q.entitlementsOfStmt, err = db.PrepareContext(ctx, entitlementsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query EntitlementsOf: %w", err)
 	}
@@ -107,6 +113,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.evidenceStmt, err = db.PrepareContext(ctx, evidence); err != nil {
 		return nil, fmt.Errorf("error preparing query Evidence: %w", err)
+	}
+	if q.forgetTextStmt, err = db.PrepareContext(ctx, forgetText); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetText: %w", err)
+	}
+	if q.indexTextStmt, err = db.PrepareContext(ctx, indexText); err != nil {
+		return nil, fmt.Errorf("error preparing query IndexText: %w", err)
 	}
 	if q.insertCustomerStmt, err = db.PrepareContext(ctx, insertCustomer); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCustomer: %w", err)
@@ -216,6 +228,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.requestStmt, err = db.PrepareContext(ctx, request); err != nil {
 		return nil, fmt.Errorf("error preparing query Request: %w", err)
 	}
+	if q.requestsByStartStmt, err = db.PrepareContext(ctx, requestsByStart); err != nil {
+		return nil, fmt.Errorf("error preparing query RequestsByStart: %w", err)
+	}
 	if q.requestsOfStmt, err = db.PrepareContext(ctx, requestsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query RequestsOf: %w", err)
 	}
@@ -227,6 +242,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.searchCustomersStmt, err = db.PrepareContext(ctx, searchCustomers); err != nil {
 		return nil, fmt.Errorf("error preparing query SearchCustomers: %w", err)
+	}
+	if q.searchCustomersByWordsStmt, err = db.PrepareContext(ctx, searchCustomersByWords); err != nil {
+		return nil, fmt.Errorf("error preparing query SearchCustomersByWords: %w", err)
+	}
+	if q.searchTextsStmt, err = db.PrepareContext(ctx, searchTexts); err != nil {
+		return nil, fmt.Errorf("error preparing query SearchTexts: %w", err)
 	}
 	if q.sessionStmt, err = db.PrepareContext(ctx, session); err != nil {
 		return nil, fmt.Errorf("error preparing query Session: %w", err)
@@ -425,6 +446,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing entitlementRowsStmt: %w", cerr)
 		}
 	}
+	if q.entitlementsByBangoIDStartStmt != nil {
+		if cerr := q.entitlementsByBangoIDStartStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing entitlementsByBangoIDStartStmt: %w", cerr)
+		}
+	}
+	if q.entitlementsByRefStartStmt != nil {
+		if cerr := q.entitlementsByRefStartStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing entitlementsByRefStartStmt: %w", cerr)
+		}
+	}
 	if q.entitlementsOfStmt != nil {
 		if cerr := q.entitlementsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing entitlementsOfStmt: %w", cerr)
@@ -443,6 +474,16 @@ func (q *Queries) Close() error {
 	if q.evidenceStmt != nil {
 		if cerr := q.evidenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing evidenceStmt: %w", cerr)
+		}
+	}
+	if q.forgetTextStmt != nil {
+		if cerr := q.forgetTextStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetTextStmt: %w", cerr)
+		}
+	}
+	if q.indexTextStmt != nil {
+		if cerr := q.indexTextStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing indexTextStmt: %w", cerr)
 		}
 	}
 	if q.insertCustomerStmt != nil {
@@ -625,6 +666,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing requestStmt: %w", cerr)
 		}
 	}
+	if q.requestsByStartStmt != nil {
+		if cerr := q.requestsByStartStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing requestsByStartStmt: %w", cerr)
+		}
+	}
 	if q.requestsOfStmt != nil {
 		if cerr := q.requestsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing requestsOfStmt: %w", cerr)
@@ -643,6 +689,16 @@ func (q *Queries) Close() error {
 	if q.searchCustomersStmt != nil {
 		if cerr := q.searchCustomersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing searchCustomersStmt: %w", cerr)
+		}
+	}
+	if q.searchCustomersByWordsStmt != nil {
+		if cerr := q.searchCustomersByWordsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing searchCustomersByWordsStmt: %w", cerr)
+		}
+	}
+	if q.searchTextsStmt != nil {
+		if cerr := q.searchTextsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing searchTextsStmt: %w", cerr)
 		}
 	}
 	if q.sessionStmt != nil {
@@ -802,197 +858,211 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                           DBTX
-	tx                           *sql.Tx
-	abilitiesStmt                *sql.Stmt
-	abilitiesOfStmt              *sql.Stmt
-	addToStatusCountStmt         *sql.Stmt
-	countCustomersStmt           *sql.Stmt
-	countOpenDriftStmt           *sql.Stmt
-	countToPointStmt             *sql.Stmt
-	customerStmt                 *sql.Stmt
-	customerByIdentifierStmt     *sql.Stmt
-	customerEventsStmt           *sql.Stmt
-	customerLabelStmt            *sql.Stmt
-	customersByLabelStmt         *sql.Stmt
-	deleteExpiredSessionsStmt    *sql.Stmt
-	deleteSessionStmt            *sql.Stmt
-	deleteSetupLinksStmt         *sql.Stmt
-	deleteViewStmt               *sql.Stmt
-	driftStmt                    *sql.Stmt
-	driftOfStmt                  *sql.Stmt
-	entitlementStmt              *sql.Stmt
-	entitlementByBangoIDStmt     *sql.Stmt
-	entitlementByFormTokenStmt   *sql.Stmt
-	entitlementByNotifyTokenStmt *sql.Stmt
-	entitlementByRefStmt         *sql.Stmt
-	entitlementBySignupTokenStmt *sql.Stmt
-	entitlementRowsStmt          *sql.Stmt
-	entitlementsOfStmt           *sql.Stmt
-	entitlementsToPointStmt      *sql.Stmt
-	eventsStmt                   *sql.Stmt
-	evidenceStmt                 *sql.Stmt
-	insertCustomerStmt           *sql.Stmt
-	insertEntitlementStmt        *sql.Stmt
-	insertEventStmt              *sql.Stmt
-	insertEvidenceStmt           *sql.Stmt
-	insertRequestStmt            *sql.Stmt
-	insertSessionStmt            *sql.Stmt
-	insertSettingStmt            *sql.Stmt
-	insertSetupLinkStmt          *sql.Stmt
-	insertStaffStmt              *sql.Stmt
-	insertViewStmt               *sql.Stmt
-	jobStmt                      *sql.Stmt
-	leaseRequestStmt             *sql.Stmt
-	leaseStrandedStmt            *sql.Stmt
-	lineStmt                     *sql.Stmt
-	listEntitlementsStmt         *sql.Stmt
-	listEntitlementsByStatusStmt *sql.Stmt
-	manualRequestsStmt           *sql.Stmt
-	mostUsedStmt                 *sql.Stmt
-	newestCustomersStmt          *sql.Stmt
-	nextDueStmt                  *sql.Stmt
-	nextStrandedStmt             *sql.Stmt
-	notificationStmt             *sql.Stmt
-	notificationsStmt            *sql.Stmt
-	offersStmt                   *sql.Stmt
-	offersOfStmt                 *sql.Stmt
-	openDriftStmt                *sql.Stmt
-	parkedNotificationsStmt      *sql.Stmt
-	parkedNotificationsOfStmt    *sql.Stmt
-	preferencesStmt              *sql.Stmt
-	productStmt                  *sql.Stmt
-	productByKeysStmt            *sql.Stmt
-	productsStmt                 *sql.Stmt
-	reasonsOfStmt                *sql.Stmt
-	receiveNotificationStmt      *sql.Stmt
-	releaseLeasesStmt            *sql.Stmt
-	requestStmt                  *sql.Stmt
-	requestsOfStmt               *sql.Stmt
-	saveDriftStmt                *sql.Stmt
-	saveJobStmt                  *sql.Stmt
-	searchCustomersStmt          *sql.Stmt
-	sessionStmt                  *sql.Stmt
-	setAbilityStmt               *sql.Stmt
-	setBelongingsStmt            *sql.Stmt
-	setLineStmt                  *sql.Stmt
-	setPreferenceStmt            *sql.Stmt
-	settingStmt                  *sql.Stmt
-	setupLinkStmt                *sql.Stmt
-	staffStmt                    *sql.Stmt
-	staffByEmailStmt             *sql.Stmt
-	statusCountsStmt             *sql.Stmt
-	touchEntitlementStmt         *sql.Stmt
-	touchSessionStmt             *sql.Stmt
-	updateCustomerStmt           *sql.Stmt
-	updateEntitlementStmt        *sql.Stmt
-	updateNotificationStmt       *sql.Stmt
-	updateRequestStmt            *sql.Stmt
-	updateStaffStmt              *sql.Stmt
-	upsertMerchantStmt           *sql.Stmt
-	upsertOfferStmt              *sql.Stmt
-	upsertProductStmt            *sql.Stmt
-	viewStmt                     *sql.Stmt
-	viewsStmt                    *sql.Stmt
-	waitingNotificationsStmt     *sql.Stmt
-	withdrawRequestStmt          *sql.Stmt
+	db                             DBTX
+	tx                             *sql.Tx
+	abilitiesStmt                  *sql.Stmt
+	abilitiesOfStmt                *sql.Stmt
+	addToStatusCountStmt           *sql.Stmt
+	countCustomersStmt             *sql.Stmt
+	countOpenDriftStmt             *sql.Stmt
+	countToPointStmt               *sql.Stmt
+	customerStmt                   *sql.Stmt
+	customerByIdentifierStmt       *sql.Stmt
+	customerEventsStmt             *sql.Stmt
+	customerLabelStmt              *sql.Stmt
+	customersByLabelStmt           *sql.Stmt
+	deleteExpiredSessionsStmt      *sql.Stmt
+	deleteSessionStmt              *sql.Stmt
+	deleteSetupLinksStmt           *sql.Stmt
+	deleteViewStmt                 *sql.Stmt
+	driftStmt                      *sql.Stmt
+	driftOfStmt                    *sql.Stmt
+	entitlementStmt                *sql.Stmt
+	entitlementByBangoIDStmt       *sql.Stmt
+	entitlementByFormTokenStmt     *sql.Stmt
+	entitlementByNotifyTokenStmt   *sql.Stmt
+	entitlementByRefStmt           *sql.Stmt
+	entitlementBySignupTokenStmt   *sql.Stmt
+	entitlementRowsStmt            *sql.Stmt
+	entitlementsByBangoIDStartStmt *sql.Stmt
+	entitlementsByRefStartStmt     *sql.Stmt
+	entitlementsOfStmt             *sql.Stmt
+	entitlementsToPointStmt        *sql.Stmt
+	eventsStmt                     *sql.Stmt
+	evidenceStmt                   *sql.Stmt
+	forgetTextStmt                 *sql.Stmt
+	indexTextStmt                  *sql.Stmt
+	insertCustomerStmt             *sql.Stmt
+	insertEntitlementStmt          *sql.Stmt
+	insertEventStmt                *sql.Stmt
+	insertEvidenceStmt             *sql.Stmt
+	insertRequestStmt              *sql.Stmt
+	insertSessionStmt              *sql.Stmt
+	insertSettingStmt              *sql.Stmt
+	insertSetupLinkStmt            *sql.Stmt
+	insertStaffStmt                *sql.Stmt
+	insertViewStmt                 *sql.Stmt
+	jobStmt                        *sql.Stmt
+	leaseRequestStmt               *sql.Stmt
+	leaseStrandedStmt              *sql.Stmt
+	lineStmt                       *sql.Stmt
+	listEntitlementsStmt           *sql.Stmt
+	listEntitlementsByStatusStmt   *sql.Stmt
+	manualRequestsStmt             *sql.Stmt
+	mostUsedStmt                   *sql.Stmt
+	newestCustomersStmt            *sql.Stmt
+	nextDueStmt                    *sql.Stmt
+	nextStrandedStmt               *sql.Stmt
+	notificationStmt               *sql.Stmt
+	notificationsStmt              *sql.Stmt
+	offersStmt                     *sql.Stmt
+	offersOfStmt                   *sql.Stmt
+	openDriftStmt                  *sql.Stmt
+	parkedNotificationsStmt        *sql.Stmt
+	parkedNotificationsOfStmt      *sql.Stmt
+	preferencesStmt                *sql.Stmt
+	productStmt                    *sql.Stmt
+	productByKeysStmt              *sql.Stmt
+	productsStmt                   *sql.Stmt
+	reasonsOfStmt                  *sql.Stmt
+	receiveNotificationStmt        *sql.Stmt
+	releaseLeasesStmt              *sql.Stmt
+	requestStmt                    *sql.Stmt
+	requestsByStartStmt            *sql.Stmt
+	requestsOfStmt                 *sql.Stmt
+	saveDriftStmt                  *sql.Stmt
+	saveJobStmt                    *sql.Stmt
+	searchCustomersStmt            *sql.Stmt
+	searchCustomersByWordsStmt     *sql.Stmt
+	searchTextsStmt                *sql.Stmt
+	sessionStmt                    *sql.Stmt
+	setAbilityStmt                 *sql.Stmt
+	setBelongingsStmt              *sql.Stmt
+	setLineStmt                    *sql.Stmt
+	setPreferenceStmt              *sql.Stmt
+	settingStmt                    *sql.Stmt
+	setupLinkStmt                  *sql.Stmt
+	staffStmt                      *sql.Stmt
+	staffByEmailStmt               *sql.Stmt
+	statusCountsStmt               *sql.Stmt
+	touchEntitlementStmt           *sql.Stmt
+	touchSessionStmt               *sql.Stmt
+	updateCustomerStmt             *sql.Stmt
+	updateEntitlementStmt          *sql.Stmt
+	updateNotificationStmt         *sql.Stmt
+	updateRequestStmt              *sql.Stmt
+	updateStaffStmt                *sql.Stmt
+	upsertMerchantStmt             *sql.Stmt
+	upsertOfferStmt                *sql.Stmt
+	upsertProductStmt              *sql.Stmt
+	viewStmt                       *sql.Stmt
+	viewsStmt                      *sql.Stmt
+	waitingNotificationsStmt       *sql.Stmt
+	withdrawRequestStmt            *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                           tx,
-		tx:                           tx,
-		abilitiesStmt:                q.abilitiesStmt,
-		abilitiesOfStmt:              q.abilitiesOfStmt,
-		addToStatusCountStmt:         q.addToStatusCountStmt,
-		countCustomersStmt:           q.countCustomersStmt,
-		countOpenDriftStmt:           q.countOpenDriftStmt,
-		countToPointStmt:             q.countToPointStmt,
-		customerStmt:                 q.customerStmt,
-		customerByIdentifierStmt:     q.customerByIdentifierStmt,
-		customerEventsStmt:           q.customerEventsStmt,
-		customerLabelStmt:            q.customerLabelStmt,
-		customersByLabelStmt:         q.customersByLabelStmt,
-		deleteExpiredSessionsStmt:    q.deleteExpiredSessionsStmt,
-		deleteSessionStmt:            q.deleteSessionStmt,
-		deleteSetupLinksStmt:         q.deleteSetupLinksStmt,
-		deleteViewStmt:               q.deleteViewStmt,
-		driftStmt:                    q.driftStmt,
-		driftOfStmt:                  q.driftOfStmt,
-		entitlementStmt:              q.entitlementStmt,
-		entitlementByBangoIDStmt:     q.entitlementByBangoIDStmt,
-		entitlementByFormTokenStmt:   q.entitlementByFormTokenStmt,
-		entitlementByNotifyTokenStmt: q.entitlementByNotifyTokenStmt,
-		entitlementByRefStmt:         q.entitlementByRefStmt,
-		entitlementBySignupTokenStmt: q.entitlementBySignupTokenStmt,
-		entitlementRowsStmt:          q.entitlementRowsStmt,
-		entitlementsOfStmt:           q.entitlementsOfStmt,
-		entitlementsToPointStmt:      q.entitlementsToPointStmt,
-		eventsStmt:                   q.eventsStmt,
-		evidenceStmt:                 q.evidenceStmt,
-		insertCustomerStmt:           q.insertCustomerStmt,
-		insertEntitlementStmt:        q.insertEntitlementStmt,
-		insertEventStmt:              q.insertEventStmt,
-		insertEvidenceStmt:           q.insertEvidenceStmt,
-		insertRequestStmt:            q.insertRequestStmt,
-		insertSessionStmt:            q.insertSessionStmt,
-		insertSettingStmt:            q.insertSettingStmt,
-		insertSetupLinkStmt:          q.insertSetupLinkStmt,
-		insertStaffStmt:              q.insertStaffStmt,
-		insertViewStmt:               q.insertViewStmt,
-		jobStmt:                      q.jobStmt,
-		leaseRequestStmt:             q.leaseRequestStmt,
-		leaseStrandedStmt:            q.leaseStrandedStmt,
-		lineStmt:                     q.lineStmt,
-		listEntitlementsStmt:         q.listEntitlementsStmt,
-		listEntitlementsByStatusStmt: q.listEntitlementsByStatusStmt,
-		manualRequestsStmt:           q.manualRequestsStmt,
-		mostUsedStmt:                 q.mostUsedStmt,
-		newestCustomersStmt:          q.newestCustomersStmt,
-		nextDueStmt:                  q.nextDueStmt,
-		nextStrandedStmt:             q.nextStrandedStmt,
-		notificationStmt:             q.notificationStmt,
-		notificationsStmt:            q.notificationsStmt,
-		offersStmt:                   q.offersStmt,
-		offersOfStmt:                 q.offersOfStmt,
-		openDriftStmt:                q.openDriftStmt,
-		parkedNotificationsStmt:      q.parkedNotificationsStmt,
-		parkedNotificationsOfStmt:    q.parkedNotificationsOfStmt,
-		preferencesStmt:              q.preferencesStmt,
-		productStmt:                  q.productStmt,
-		productByKeysStmt:            q.productByKeysStmt,
-		productsStmt:                 q.productsStmt,
-		reasonsOfStmt:                q.reasonsOfStmt,
-		receiveNotificationStmt:      q.receiveNotificationStmt,
-		releaseLeasesStmt:            q.releaseLeasesStmt,
-		requestStmt:                  q.requestStmt,
-		requestsOfStmt:               q.requestsOfStmt,
-		saveDriftStmt:                q.saveDriftStmt,
-		saveJobStmt:                  q.saveJobStmt,
-		searchCustomersStmt:          q.searchCustomersStmt,
-		sessionStmt:                  q.sessionStmt,
-		setAbilityStmt:               q.setAbilityStmt,
-		setBelongingsStmt:            q.setBelongingsStmt,
-		setLineStmt:                  q.setLineStmt,
-		setPreferenceStmt:            q.setPreferenceStmt,
-		settingStmt:                  q.settingStmt,
-		setupLinkStmt:                q.setupLinkStmt,
-		staffStmt:                    q.staffStmt,
-		staffByEmailStmt:             q.staffByEmailStmt,
-		statusCountsStmt:             q.statusCountsStmt,
-		touchEntitlementStmt:         q.touchEntitlementStmt,
-		touchSessionStmt:             q.touchSessionStmt,
-		updateCustomerStmt:           q.updateCustomerStmt,
-		updateEntitlementStmt:        q.updateEntitlementStmt,
-		updateNotificationStmt:       q.updateNotificationStmt,
-		updateRequestStmt:            q.updateRequestStmt,
-		updateStaffStmt:              q.updateStaffStmt,
-		upsertMerchantStmt:           q.upsertMerchantStmt,
-		upsertOfferStmt:              q.upsertOfferStmt,
-		upsertProductStmt:            q.upsertProductStmt,
-		viewStmt:                     q.viewStmt,
-		viewsStmt:                    q.viewsStmt,
-		waitingNotificationsStmt:     q.waitingNotificationsStmt,
-		withdrawRequestStmt:          q.withdrawRequestStmt,
+		db:                             tx,
+		tx:                             tx,
+		abilitiesStmt:                  q.abilitiesStmt,
+		abilitiesOfStmt:                q.abilitiesOfStmt,
+		addToStatusCountStmt:           q.addToStatusCountStmt,
+		countCustomersStmt:             q.countCustomersStmt,
+		countOpenDriftStmt:             q.countOpenDriftStmt,
+		countToPointStmt:               q.countToPointStmt,
+		customerStmt:                   q.customerStmt,
+		customerByIdentifierStmt:       q.customerByIdentifierStmt,
+		customerEventsStmt:             q.customerEventsStmt,
+		customerLabelStmt:              q.customerLabelStmt,
+		customersByLabelStmt:           q.customersByLabelStmt,
+		deleteExpiredSessionsStmt:      q.deleteExpiredSessionsStmt,
+		deleteSessionStmt:              q.deleteSessionStmt,
+		deleteSetupLinksStmt:           q.deleteSetupLinksStmt,
+		deleteViewStmt:                 q.deleteViewStmt,
+		driftStmt:                      q.driftStmt,
+		driftOfStmt:                    q.driftOfStmt,
+		entitlementStmt:                q.entitlementStmt,
+		entitlementByBangoIDStmt:       q.entitlementByBangoIDStmt,
+		entitlementByFormTokenStmt:     q.entitlementByFormTokenStmt,
+		entitlementByNotifyTokenStmt:   q.entitlementByNotifyTokenStmt,
+		entitlementByRefStmt:           q.entitlementByRefStmt,
+		entitlementBySignupTokenStmt:   q.entitlementBySignupTokenStmt,
+		entitlementRowsStmt:            q.entitlementRowsStmt,
+		entitlementsByBangoIDStartStmt: q.entitlementsByBangoIDStartStmt,
+		entitlementsByRefStartStmt:     q.entitlementsByRefStartStmt,
+		entitlementsOfStmt:             q.entitlementsOfStmt,
+		entitlementsToPointStmt:        q.entitlementsToPointStmt,
+		eventsStmt:                     q.eventsStmt,
+		evidenceStmt:                   q.evidenceStmt,
+		forgetTextStmt:                 q.forgetTextStmt,
+		indexTextStmt:                  q.indexTextStmt,
+		insertCustomerStmt:             q.insertCustomerStmt,
+		insertEntitlementStmt:          q.insertEntitlementStmt,
+		insertEventStmt:                q.insertEventStmt,
+		insertEvidenceStmt:             q.insertEvidenceStmt,
+		insertRequestStmt:              q.insertRequestStmt,
+		insertSessionStmt:              q.insertSessionStmt,
+		insertSettingStmt:              q.insertSettingStmt,
+		insertSetupLinkStmt:            q.insertSetupLinkStmt,
+		insertStaffStmt:                q.insertStaffStmt,
+		insertViewStmt:                 q.insertViewStmt,
+		jobStmt:                        q.jobStmt,
+		leaseRequestStmt:               q.leaseRequestStmt,
+		leaseStrandedStmt:              q.leaseStrandedStmt,
+		lineStmt:                       q.lineStmt,
+		listEntitlementsStmt:           q.listEntitlementsStmt,
+		listEntitlementsByStatusStmt:   q.listEntitlementsByStatusStmt,
+		manualRequestsStmt:             q.manualRequestsStmt,
+		mostUsedStmt:                   q.mostUsedStmt,
+		newestCustomersStmt:            q.newestCustomersStmt,
+		nextDueStmt:                    q.nextDueStmt,
+		nextStrandedStmt:               q.nextStrandedStmt,
+		notificationStmt:               q.notificationStmt,
+		notificationsStmt:              q.notificationsStmt,
+		offersStmt:                     q.offersStmt,
+		offersOfStmt:                   q.offersOfStmt,
+		openDriftStmt:                  q.openDriftStmt,
+		parkedNotificationsStmt:        q.parkedNotificationsStmt,
+		parkedNotificationsOfStmt:      q.parkedNotificationsOfStmt,
+		preferencesStmt:                q.preferencesStmt,
+		productStmt:                    q.productStmt,
+		productByKeysStmt:              q.productByKeysStmt,
+		productsStmt:                   q.productsStmt,
+		reasonsOfStmt:                  q.reasonsOfStmt,
+		receiveNotificationStmt:        q.receiveNotificationStmt,
+		releaseLeasesStmt:              q.releaseLeasesStmt,
+		requestStmt:                    q.requestStmt,
+		requestsByStartStmt:            q.requestsByStartStmt,
+		requestsOfStmt:                 q.requestsOfStmt,
+		saveDriftStmt:                  q.saveDriftStmt,
+		saveJobStmt:                    q.saveJobStmt,
+		searchCustomersStmt:            q.searchCustomersStmt,
+		searchCustomersByWordsStmt:     q.searchCustomersByWordsStmt,
+		searchTextsStmt:                q.searchTextsStmt,
+		sessionStmt:                    q.sessionStmt,
+		setAbilityStmt:                 q.setAbilityStmt,
+		setBelongingsStmt:              q.setBelongingsStmt,
+		setLineStmt:                    q.setLineStmt,
+		setPreferenceStmt:              q.setPreferenceStmt,
+		settingStmt:                    q.settingStmt,
+		setupLinkStmt:                  q.setupLinkStmt,
+		staffStmt:                      q.staffStmt,
+		staffByEmailStmt:               q.staffByEmailStmt,
+		statusCountsStmt:               q.statusCountsStmt,
+		touchEntitlementStmt:           q.touchEntitlementStmt,
+		touchSessionStmt:               q.touchSessionStmt,
+		updateCustomerStmt:             q.updateCustomerStmt,
+		updateEntitlementStmt:          q.updateEntitlementStmt,
+		updateNotificationStmt:         q.updateNotificationStmt,
+		updateRequestStmt:              q.updateRequestStmt,
+		updateStaffStmt:                q.updateStaffStmt,
+		upsertMerchantStmt:             q.upsertMerchantStmt,
+		upsertOfferStmt:                q.upsertOfferStmt,
+		upsertProductStmt:              q.upsertProductStmt,
+		viewStmt:                       q.viewStmt,
+		viewsStmt:                      q.viewsStmt,
+		waitingNotificationsStmt:       q.waitingNotificationsStmt,
+		withdrawRequestStmt:            q.withdrawRequestStmt,
 	}
 }

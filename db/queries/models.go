@@ -237,6 +237,22 @@ type StatusCount struct {
 	N      int64
 }
 
+type Text struct {
+	Kind          string
+	ID            string
+	CustomerID    string
+	EntitlementID string
+	Text          string
+	Search        string
+	SearchKey     int64
+	At            int64
+}
+
+type TextSearch struct {
+	Rowid  int64
+	Search string
+}
+
 type View struct {
 	ID          string
 	Name        string

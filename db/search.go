@@ -1,0 +1,130 @@
+package db
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"latchkey/db/queries"
+	"latchkey/resale"
+)
+
+// minSearch is how many characters the search indexes need: they know every three that follow each other.
+const minSearch = 3
+
+// pattern is what the indexes find candidates by. No way to quote a wildcard of LIKE is known to both of them: _ takes any character, and
+// whoever asked drops what that lets in too much.
+func pattern(words string) string {
+	return "%" + strings.Map(func(c rune) rune {
+		if c == '%' || c == '\\' {
+			return '_'
+		}
+		return c
+	}, words) + "%"
+}
+
+// twoLongest returns the words that find the fewest candidates; the same one twice where there is one.
+func twoLongest(words []string) (first, second string) {
+	words = slices.Clone(words)
+	slices.SortStableFunc(words, func(a, b string) int { return utf8.RuneCountInString(b) - utf8.RuneCountInString(a) })
+	if len(words) > 1 && utf8.RuneCountInString(words[1]) >= minSearch {
+		return pattern(words[0]), pattern(words[1])
+	}
+	return pattern(words[0]), pattern(words[0])
+}
+
+// hasAll reports whether a folded text has all words.
+func hasAll(text string, words []string) bool {
+	return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) })
+}
+
+func (r reader) SearchCustomers(ctx context.Context, q string, limit int) ([]resale.Customer, error) {
+	whole := strings.TrimSpace(q)
+	q = resale.Fold(whole)
+	if utf8.RuneCountInString(q) < minSearch {
+		c, err := r.CustomerByIdentifier(ctx, whole)
+		if resale.CodeOf(err) == resale.CodeNotFound {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return []resale.Customer{c}, nil
+	}
+	words := resale.Words(q)
+	if len(words) == 1 {
+		return many(ctx, r, "customers", r.q.SearchCustomers,
+			queries.SearchCustomersParams{Pattern: pattern(words[0]), Q: words[0], AtMost: atMost(limit)}, customer)
+	}
+	first, second := twoLongest(words)
+	found, err := many(ctx, r, "customers", r.q.SearchCustomersByWords,
+		queries.SearchCustomersByWordsParams{FirstWord: first, SecondWord: second, AtMost: maxCandidates}, customer)
+	found = slices.DeleteFunc(found, func(c resale.Customer) bool { return !hasAll(c.SearchText(), words) })
+	return found[:min(len(found), max(limit, 0))], err
+}
+
+// maxCandidates is how many customers that have two of the words are looked at for the others.
+const maxCandidates = 500
+
+// beyond is after everything that begins with start, as far as ids of ours and of Bango's go.
+func beyond(start string) string { return start + "zzzzzzzz" }
+
+func (r reader) EntitlementsByRefStart(ctx context.Context, start string, limit int) ([]resale.Hit, error) {
+	return many(ctx, r, "entitlements", r.q.EntitlementsByRefStart,
+		queries.EntitlementsByRefStartParams{Start: start, Beyond: beyond(start), AtMost: atMost(limit)},
+		func(row queries.EntitlementsByRefStartRow) resale.Hit {
+			return entitlementHit(queries.EntitlementsByBangoIDStartRow(row))
+		})
+}
+
+// EntitlementsByBangoIDStart finds nothing for an empty start, which every id has.
+func (r reader) EntitlementsByBangoIDStart(ctx context.Context, start string, limit int) ([]resale.Hit, error) {
+	if start == "" {
+		return nil, nil
+	}
+	return many(ctx, r, "entitlements", r.q.EntitlementsByBangoIDStart,
+		queries.EntitlementsByBangoIDStartParams{Start: start, Beyond: beyond(start), AtMost: atMost(limit)}, entitlementHit)
+}
+
+func entitlementHit(row queries.EntitlementsByBangoIDStartRow) resale.Hit {
+	return resale.Hit{Kind: resale.HitEntitlement, ID: row.ID, CustomerID: row.CustomerID, Identifier: row.Identifier, Name: row.Name,
+		Ref: row.Ref, Status: resale.Status(row.Status), Product: row.ProductName, BangoID: row.BangoID}
+}
+
+func (r reader) RequestsByStart(ctx context.Context, start string, limit int) ([]resale.Hit, error) {
+	return many(ctx, r, "requests", r.q.RequestsByStart,
+		queries.RequestsByStartParams{Start: start, Beyond: beyond(start), AtMost: atMost(limit)},
+		func(row queries.RequestsByStartRow) resale.Hit {
+			return resale.Hit{Kind: resale.HitRequest, ID: row.RequestID, CustomerID: row.CustomerID, Identifier: row.Identifier, Name: row.Name,
+				Ref: row.Ref, Status: resale.Status(row.Status), Product: row.ProductName, Text: row.Kind, At: instant(row.Created)}
+		})
+}
+
+func (r reader) SearchTexts(ctx context.Context, q string, limit int) ([]resale.Hit, error) {
+	words := resale.Words(q)
+	first, second := twoLongest(words)
+	if utf8.RuneCountInString(first) < minSearch+len("%%") {
+		return nil, nil
+	}
+	found, err := many(ctx, r, "texts", r.q.SearchTexts, queries.SearchTextsParams{FirstWord: first, SecondWord: second, AtMost: maxTexts},
+		func(row queries.SearchTextsRow) resale.Hit {
+			return resale.Hit{Kind: resale.HitText, ID: row.ID, CustomerID: row.CustomerID, Identifier: row.Identifier, Name: row.Name,
+				Ref: row.Ref, Status: resale.Status(row.Status), Text: row.Text, At: instant(row.At)}
+		})
+	found = slices.DeleteFunc(found, func(h resale.Hit) bool { return !hasAll(resale.Fold(h.Text), words) })
+	return found[:min(len(found), max(limit, 0))], err
+}
+
+// maxTexts is how many texts that have two of the words are looked at for the others.
+const maxTexts = 50
+
+func (t *tx) IndexText(ctx context.Context, x resale.Text) error {
+	return t.fault("text", t.q.IndexText(ctx, queries.IndexTextParams{Kind: string(x.Kind), ID: x.ID, CustomerID: x.CustomerID,
+		EntitlementID: x.EntitlementID, Text: x.Text, Search: resale.Fold(x.Text), SearchKey: rand.Int64(), At: micros(x.At)}))
+}
+
+func (t *tx) ForgetText(ctx context.Context, kind resale.TextKind, id string) error {
+	return t.fault("text", t.q.ForgetText(ctx, queries.ForgetTextParams{Kind: string(kind), ID: id}))
+}
