@@ -16,6 +16,7 @@ import (
 	"latchkey/bango"
 	"latchkey/bango/sandbox"
 	"latchkey/resale"
+	"latchkey/views"
 )
 
 // demoPassword opens every sample account. The demo serves this machine alone and holds nothing real.
@@ -31,6 +32,19 @@ var demoStaff = []resale.Staff{
 
 // demoReseller is what end users read on the signup page.
 const demoReseller = "Harbour Mobile"
+
+// demoLogo is a harbour's wave and its light, in colours that are seen on light and on dark paper.
+const demoLogo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><rect width="48" height="48" rx="12" fill="#1f5fbf"/>` +
+	`<path d="M8 32q5-5 10.700 0t10.700 0t10.600 0M8 39q5-5 10.700 0t10.700 0t10.600 0" fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round"/>` +
+	`<path d="M24 7l5 18H19z" fill="#fff"/></svg>`
+
+func demoBrand() views.Brand {
+	brand, err := views.NewBrand(demoReseller, []byte(demoLogo), "#1f5fbf", "+44 808 157 0192")
+	if err != nil {
+		panic(err) // they are ours
+	}
+	return brand
+}
 
 // demoWire names the sandbox's list of eligible products, whose path is the account's own.
 var demoWire = bango.Wire{Generation: 1, ProductsPath: "/products/" + sandboxUsername}
@@ -78,7 +92,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) (err error) {
 		database: filepath.Join(folder, "latchkey.db"), publicURL: "http://" + portalListener.Addr().String(),
 		bangoURL: "http://" + sandboxListener.Addr().String() + "/v1", bangoUsername: sandboxUsername, bangoPassword: sandboxPassword,
 		bangoTimeout: 10 * time.Second, webhookKeys: []string{sandboxWebhookKey}, links: resale.LinkRules{AllowLoopback: true},
-		reseller: demoReseller, bangoWire: demoWire, reconcileEvery: time.Minute,
+		brand: demoBrand(), bangoWire: demoWire, reconcileEvery: time.Minute,
 	}
 	p, err := openPortal(ctx, set, log, seams{sandboxed: true})
 	if err != nil {

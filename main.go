@@ -146,7 +146,7 @@ func openPortal(ctx context.Context, set settings, log *slog.Logger, with seams)
 	}
 	upstream := resale.NewUpstream(client, set.bangoWire.Generation)
 	service := resale.NewService(resale.ServiceConfig{Store: kept, Hub: hub, Upstream: upstream, PublicURL: set.publicURL, Links: set.links,
-		Generation: set.bangoWire.Generation, OwnIDs: set.ownIDs, Log: log})
+		Generation: set.bangoWire.Generation, OwnIDs: set.ownIDs, DirectWords: set.directWords, Log: log})
 	key, err := service.SessionKey(ctx, set.sessionKey)
 	if err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func openPortal(ctx context.Context, set settings, log *slog.Logger, with seams)
 	}
 	config := set.webhook()
 	config.Service, config.Store, config.Hub, config.PublicURL, config.SessionKey, config.InstanceKey = service, kept, hub, set.publicURL, key, instance
-	config.Reseller, config.Sandbox, config.Log, config.Ready = set.reseller, with.sandboxed, log, store.Ping
+	config.Brand, config.Sandbox, config.Log, config.Ready = set.brand, with.sandboxed, log, store.Ping
 	return &portal{store: store, hub: hub, service: service, app: handlers.New(config), log: log,
 		sender:     resale.NewSender(service, upstream, senderWorkers, set.bangoTimeout),
 		reconciler: resale.NewReconciler(service, set.reconcileEvery)}, nil

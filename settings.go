@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"latchkey/bango"
 	"latchkey/handlers"
 	"latchkey/resale"
+	"latchkey/views"
 )
 
 // storeFlags are the settings of every command that opens the database.
@@ -50,6 +52,10 @@ type portalFlags struct {
 	storeFlags
 	addressFlags
 	Reseller      string `name:"reseller-name" env:"LATCHKEY_RESELLER_NAME" placeholder:"NAME" help:"Who sells, as end users know them; shown on the signup page."`
+	ResellerLogo  string `name:"reseller-logo-file" env:"LATCHKEY_RESELLER_LOGO_FILE" placeholder:"FILE" help:"Their logo, an SVG or PNG picture of at most 32 KiB."`
+	Colour        string `name:"reseller-colour" env:"LATCHKEY_RESELLER_COLOUR" placeholder:"#RRGGBB" help:"Their colour, for the signup page's button and links."`
+	Contact       string `name:"reseller-contact" env:"LATCHKEY_RESELLER_CONTACT" placeholder:"PHONE|EMAIL|URL" help:"Where end users turn to: a phone number, an e-mail address or an https address."`
+	DirectWords   string `name:"direct-customer-words" env:"LATCHKEY_DIRECT_CUSTOMER_WORDS" placeholder:"WORDS,…" help:"Parts of Bango's messages which mean that the end user has the product from its merchant already. Default: the usual ones."`
 	RedirectHosts string `env:"LATCHKEY_REDIRECT_HOSTS" placeholder:"HOST,…" help:"Hosts that a signup link may lead to, *.example.com allowed. Default: any https host."`
 
 	BangoURL        string `env:"LATCHKEY_BANGO_URL" default:"https://resale.api.bango.net/v1" placeholder:"URL" help:"The Resale API, version included."`
@@ -82,7 +88,7 @@ type settings struct {
 	database  string
 	listen    string
 	publicURL string
-	reseller  string // who sells, as end users know them; empty where nobody said
+	brand     views.Brand // who sells, as end users know them; empty where nobody said
 	links     resale.LinkRules
 
 	bangoURL      string
@@ -93,6 +99,7 @@ type settings struct {
 	signingKey    *rsa.PrivateKey // nil: nothing is signed
 	magicNumbers  map[string]string
 	ownIDs        bool
+	directWords   []string // nil: the usual ones
 
 	reconcileEvery time.Duration
 
@@ -107,10 +114,10 @@ type settings struct {
 // and never a secret.
 func (f portalFlags) settings() (settings, error) {
 	publicURL, err := f.publicURL()
-	s := settings{database: f.Database, listen: f.Listen, publicURL: publicURL, reseller: strings.TrimSpace(f.Reseller)}
+	s := settings{database: f.Database, listen: f.Listen, publicURL: publicURL}
 	err = errors.Join(
 		err,
-		checkName("LATCHKEY_RESELLER_NAME", s.reseller),
+		s.setBrand(f),
 		s.setBango(f),
 		s.setBangoWire(f),
 		s.setReconcile(f.ReconcileEvery),
@@ -125,11 +132,28 @@ func (f portalFlags) settings() (settings, error) {
 // maxResellerName bounds a name that is shown on a phone, in bytes.
 const maxResellerName = 80
 
-func checkName(setting, name string) error {
+// setBrand sets what end users see of who sells.
+func (s *settings) setBrand(f portalFlags) (err error) {
+	name := strings.TrimSpace(f.Reseller)
 	if len(name) > maxResellerName || strings.ContainsFunc(name, unicode.IsControl) {
-		return fmt.Errorf("%s is not usable; expected a name of at most %d bytes on one line", setting, maxResellerName)
+		return fmt.Errorf("LATCHKEY_RESELLER_NAME is not usable; expected a name of at most %d bytes on one line", maxResellerName)
 	}
-	return nil
+	var logo []byte
+	if f.ResellerLogo != "" {
+		file, err := os.Open(f.ResellerLogo)
+		if err != nil {
+			return fmt.Errorf("LATCHKEY_RESELLER_LOGO_FILE cannot be read: %w", err)
+		}
+		defer file.Close()
+		if logo, err = io.ReadAll(io.LimitReader(file, views.MaxLogo+1)); err != nil {
+			return fmt.Errorf("LATCHKEY_RESELLER_LOGO_FILE cannot be read: %w", err)
+		}
+	}
+	if s.directWords, err = resale.ParseDirectWords(f.DirectWords); err != nil {
+		return fmt.Errorf("LATCHKEY_DIRECT_CUSTOMER_WORDS: %w", err)
+	}
+	s.brand, err = views.NewBrand(name, logo, f.Colour, f.Contact)
+	return err
 }
 
 func (s *settings) setBango(f portalFlags) (err error) {
@@ -331,6 +355,7 @@ func secret(name, file string) (string, error) {
 // knownSettings are the environment variables that mean something to the portal.
 var knownSettings = []string{
 	"LATCHKEY_LISTEN", "LATCHKEY_PUBLIC_URL", "LATCHKEY_DATABASE", "LATCHKEY_RESELLER_NAME", "LATCHKEY_REDIRECT_HOSTS",
+	"LATCHKEY_RESELLER_LOGO_FILE", "LATCHKEY_RESELLER_COLOUR", "LATCHKEY_RESELLER_CONTACT", "LATCHKEY_DIRECT_CUSTOMER_WORDS",
 	"LATCHKEY_SESSION_KEY", "LATCHKEY_SESSION_KEY_FILE",
 	"LATCHKEY_BANGO_URL", "LATCHKEY_BANGO_TIMEOUT", "LATCHKEY_BANGO_GENERATION", "LATCHKEY_BANGO_WIRE", "LATCHKEY_BANGO_OWN_IDS",
 	"LATCHKEY_BANGO_MAGIC_NUMBERS", "LATCHKEY_BANGO_SIGNING_KEY", "LATCHKEY_BANGO_SIGNING_KEY_FILE", "LATCHKEY_RECONCILE_EVERY",

@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"latchkey/resale"
+	"latchkey/views"
 )
 
 // Config is what an App needs. All fields are required but the webhook's credentials: with none of them, an entitlement's own token
@@ -30,8 +31,8 @@ type Config struct {
 	WebhookUsername  string
 	WebhookPasswords []string // any of them is accepted with the user name
 	WebhookOAuth     OAuth
-	Reseller         string // who sells, as end users know them; may be empty
-	Sandbox          bool   // the pages say that nothing is real
+	Brand            views.Brand // who sells, as end users know them; may be empty
+	Sandbox          bool        // the pages say that nothing is real
 	Log              *slog.Logger
 	Ready            func(context.Context) error // whether the portal can work
 }
@@ -42,7 +43,7 @@ type App struct {
 	store     resale.Reader
 	hub       *resale.Hub
 	publicURL string
-	reseller  string
+	brand     views.Brand
 	sandbox   bool
 	log       *slog.Logger
 	ready     func(context.Context) error
@@ -77,7 +78,7 @@ const (
 // New returns an App, which serves nothing yet.
 func New(c Config) *App {
 	a := &App{
-		service: c.Service, store: c.Store, hub: c.Hub, publicURL: c.PublicURL, reseller: c.Reseller, sandbox: c.Sandbox, log: c.Log, ready: c.Ready,
+		service: c.Service, store: c.Store, hub: c.Hub, publicURL: c.PublicURL, brand: c.Brand, sandbox: c.Sandbox, log: c.Log, ready: c.Ready,
 		instance: c.InstanceKey,
 		headers:  newHeaders(c.PublicURL), sessions: newSessionStore(c.Service, c.SessionKey, c.PublicURL),
 		foreign: http.NewCrossOriginProtection(), caller: newCaller(c),

@@ -105,11 +105,7 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 		}
 		component := views.Error(page)
 		if strings.HasPrefix(c.Path(), "/s/") { // the end user
-			if status == http.StatusNotFound {
-				page.Title = "This link does not work"
-				page.Message = "Check that you have the whole of it. If you have, ask whoever sent it to you for a new one."
-			}
-			component = views.Unavailable(page)
+			component = views.Lost(a.lost(c, status, id))
 		}
 		rendered := a.render(c, status, component)
 		if rendered == nil {

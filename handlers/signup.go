@@ -11,38 +11,62 @@ import (
 
 // showSignup is the end user's page. It changes nothing: mail and chat programs open links by themselves.
 func (a *App) showSignup(c *fiber.Ctx) error {
-	page, err := a.signupPage(c)
-	if err != nil {
-		return err
-	}
-	return a.show(c, views.Signup(page))
-}
-
-// continueSignup leads on to the merchant.
-func (a *App) continueSignup(c *fiber.Ctx) error {
-	if !isToken(c.Params("token")) {
-		return resale.NotFound("signup link")
-	}
-	registrationURL, err := a.service.Continue(c.UserContext(), c.Params("token"), awaitBango)
-	if err != nil {
-		return err
-	}
-	if registrationURL != "" {
-		return seeOther(c, registrationURL)
-	}
-	page, err := a.signupPage(c)
-	if err != nil {
-		return err
-	}
-	return a.render(c, http.StatusConflict, views.Signup(page))
-}
-
-func (a *App) signupPage(c *fiber.Ctx) (views.SignupPage, error) {
 	token := c.Params("token")
 	if !isToken(token) {
-		return views.SignupPage{}, resale.NotFound("signup link")
+		return resale.NotFound("signup link")
 	}
 	s, err := a.service.Signup(c.UserContext(), token)
-	return views.SignupPage{Sandbox: a.sandbox, Reseller: a.reseller, Status: s.Entitlement.Status, CanGo: s.Entitlement.RegistrationURL != "",
-		Product: s.Product, Token: token, Ref: s.Entitlement.Ref, Opened: s.Entitlement.Opened > 0}, err
+	if err != nil {
+		return err
+	}
+	return a.show(c, views.Signup(views.SignupPage{Sandbox: a.sandbox, Language: signupLanguage(c), Asked: c.Query("lang") != "", Brand: a.brand,
+		State: s.State, Slow: s.Slow, Status: s.Entitlement.Status, CanGo: s.CanGo, Product: s.Product, Token: token, Ref: s.Entitlement.Ref,
+		Promise: s.Promise, Ends: s.Entitlement.DateEnded}))
+}
+
+// continueSignup leads on to the merchant, or back to the page, which tells why not.
+func (a *App) continueSignup(c *fiber.Ctx) error {
+	token := c.Params("token")
+	if !isToken(token) {
+		return resale.NotFound("signup link")
+	}
+	address, err := a.service.Continue(c.UserContext(), token, awaitBango)
+	if err != nil {
+		return err
+	}
+	if address == "" {
+		address = "/s/" + token
+		if c.Query("lang") != "" {
+			address += "?lang=" + signupLanguage(c).Tag
+		}
+	}
+	return seeOther(c, address)
+}
+
+// signupLanguage is what the end user reads; it is told to programs as well.
+func signupLanguage(c *fiber.Ctx) views.Language {
+	l := views.ChooseLanguage(c.Query("lang"), c.Get(fiber.HeaderAcceptLanguage))
+	c.Set(fiber.HeaderContentLanguage, l.Tag)
+	c.Vary(fiber.HeaderAcceptLanguage)
+	return l
+}
+
+// lost is the page of a failure for an end user, who knows nothing of this portal.
+func (a *App) lost(c *fiber.Ctx, status int, id string) views.LostPage {
+	p := views.LostPage{Sandbox: a.sandbox, Language: signupLanguage(c), Brand: a.brand, Key: "other"}
+	switch {
+	case status == http.StatusNotFound:
+		p.Key = "unknown"
+	case status >= http.StatusInternalServerError:
+		p.Key, p.Trouble = "error", id
+	}
+	return p
+}
+
+// logo serves the reseller's logo. An SVG may hold scripts: in a picture they never run, and opened by its address they are shut in.
+func (a *App) logo(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+	c.Set(fiber.HeaderContentType, a.brand.LogoType)
+	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	return c.Send(a.brand.Logo)
 }

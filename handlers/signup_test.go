@@ -13,7 +13,7 @@ func TestTheEndUserGoesOnToTheMerchant(t *testing.T) {
 	e := p.addEntitlement()
 	address := "/s/" + e.SignupToken
 	nobody := p.as("")
-	nobody.post(address, nil).must(t, http.StatusConflict) // Bango has not answered yet
+	nobody.post(address, nil).leadsTo(t, address) // Bango has not answered yet
 
 	const registration = "https://merchant.example/register?a=1&b=2"
 	e = p.change(e, func(e *resale.Entitlement) {
@@ -43,7 +43,9 @@ func TestTheEndUserGoesOnToTheMerchant(t *testing.T) {
 	}
 
 	p.change(e, func(e *resale.Entitlement) { e.Status, e.BangoStatus, e.RegistrationURL = resale.Active, "ACTIVE", "" })
-	done := nobody.post(address, nil).must(t, http.StatusConflict)
+	nobody.post(address+"?lang=fr", nil).leadsTo(t, address+"?lang=fr")
+	nobody.post(address+"?lang=%22", nil).leadsTo(t, address+"?lang=en")
+	done := nobody.get(address)
 	if done.page(t).Find("[data-status=ACTIVE]").Length() == 0 || done.page(t).Find("main form").Length() != 0 {
 		t.Error("the page does not say that it is active already")
 	}

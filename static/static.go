@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-//go:embed app.css app.js icon.svg icon-sandbox.svg
+//go:embed *.css *.js *.svg
 var files embed.FS
 
 var contentTypes = map[string]string{

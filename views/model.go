@@ -219,13 +219,27 @@ type EvidencePage struct {
 // SignupPage is the end user's page. It has no personal data.
 type SignupPage struct {
 	Sandbox  bool
-	Reseller string // who sells it to the end user, empty where no setting says
+	Language Language
+	Asked    bool // the language was asked for in the address
+	Brand    Brand
+	State    resale.SignupState
+	Slow     bool
 	Status   resale.Status
-	CanGo    bool // there is a registration URL to go on to
+	CanGo    bool // going on is worth a try
 	Product  resale.Product
 	Token    string
 	Ref      string
-	Opened   bool // the end user went on to the merchant before
+	Promise  time.Duration // within which the merchant usually confirms, 0 for no promise
+	Ends     time.Time     // where State is SignupEnding
+}
+
+// LostPage is for an end user whose link leads nowhere, or for whom something went wrong: Key is "unknown", "error" or "other" of signupWords.
+type LostPage struct {
+	Sandbox  bool
+	Language Language
+	Brand    Brand
+	Key      string
+	Trouble  string // what it was written down as, empty for nothing
 }
 
 // ErrorPage says what went wrong and what to do. Frame.Person is zero where nobody is signed in.
