@@ -62,11 +62,3 @@ func (a *App) lost(c *fiber.Ctx, status int, id string) views.LostPage {
 	}
 	return p
 }
-
-// logo serves the reseller's logo. An SVG may hold scripts: in a picture they never run, and opened by its address they are shut in.
-func (a *App) logo(c *fiber.Ctx) error {
-	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; sandbox")
-	c.Set(fiber.HeaderContentType, a.brand.LogoType)
-	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
-	return c.Send(a.brand.Logo)
-}

@@ -22,11 +22,30 @@ type Brand struct {
 	Contact string // as people read it
 	Link    string // what a tap on the contact opens: tel:, mailto: or https:
 
-	Logo     []byte
-	LogoName string // its name below /static/, with the content's hash in it; empty for none
-	LogoType string
+	Logo   File
+	Colour File // a style sheet that sets the colours
+}
 
-	style string // a style sheet that sets the colours
+// File is served below /static/ under a name that has the content's hash in it; without a name there is none.
+type File struct {
+	Name    string
+	Type    string
+	Content []byte
+}
+
+func newFile(name, ext, contentType string, content []byte) File {
+	sum := sha256.Sum256(content)
+	return File{Name: name + "-" + hex.EncodeToString(sum[:6]) + ext, Type: contentType, Content: content}
+}
+
+// File returns a file of the brand by its name.
+func (b Brand) File(name string) (File, bool) {
+	for _, f := range []File{b.Logo, b.Colour} {
+		if f.Name == name && name != "" {
+			return f, true
+		}
+	}
+	return File{}, false
 }
 
 // NewBrand checks what the settings say. An error is a sentence that begins with what was expected of the setting that it names.
@@ -42,17 +61,14 @@ func (b *Brand) setLogo(logo []byte) error {
 	if logo == nil {
 		return nil
 	}
-	ext := ""
 	if isSVG(logo) {
-		ext, b.LogoType = ".svg", "image/svg+xml"
+		b.Logo = newFile("logo", ".svg", "image/svg+xml", logo)
 	} else if c, err := png.DecodeConfig(bytes.NewReader(logo)); err == nil && c.Width <= 4096 && c.Height <= 4096 {
-		ext, b.LogoType = ".png", "image/png"
+		b.Logo = newFile("logo", ".png", "image/png", logo)
 	}
-	if ext == "" || len(logo) > MaxLogo {
+	if b.Logo.Name == "" || len(logo) > MaxLogo {
 		return fmt.Errorf("LATCHKEY_RESELLER_LOGO_FILE is not usable; expected an SVG or PNG picture of at most %d KiB", MaxLogo>>10)
 	}
-	sum := sha256.Sum256(logo)
-	b.Logo, b.LogoName = logo, "logo-"+hex.EncodeToString(sum[:6])+ext
 	return nil
 }
 
@@ -120,7 +136,8 @@ func (b *Brand) setColour(colour string) error {
 	if !ok {
 		return fmt.Errorf("LATCHKEY_RESELLER_COLOUR is %.20q; expected a colour like #0b6261", colour)
 	}
-	b.style = fmt.Sprintf(":root{--brand:%s;--on-brand:%s;--accent:light-dark(%s,%s)}", c, c.ink(), c.legibleOn(lightPaper), c.legibleOn(darkPaper))
+	b.Colour = newFile("colour", ".css", "text/css; charset=utf-8", fmt.Appendf(nil,
+		":root{--brand:%s;--on-brand:%s;--accent:light-dark(%s,%s)}", c, c.ink(), c.legibleOn(lightPaper), c.legibleOn(darkPaper)))
 	return nil
 }
 

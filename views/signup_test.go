@@ -137,7 +137,7 @@ func TestNewBrand(t *testing.T) {
 		}
 	}
 	b, _ := NewBrand("", svg, "#ffcc00", "")
-	if want := "--brand:#ffcc00;--on-brand:#000000;"; !strings.Contains(b.style, want) || !strings.HasPrefix(b.LogoName, "logo-") || b.LogoType != "image/svg+xml" {
+	if want := "--brand:#ffcc00;--on-brand:#000000;"; !strings.Contains(string(b.Colour.Content), want) || !strings.HasPrefix(b.Logo.Name, "logo-") || b.Logo.Type != "image/svg+xml" {
 		t.Errorf("%s", fmt.Sprint(b))
 	}
 }
