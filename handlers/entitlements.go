@@ -142,7 +142,11 @@ func (a *App) entitlementPage(c *fiber.Ctx, e resale.Entitlement) (views.Entitle
 	if page.Actions, err = a.actions(c, e, page.Requests); err != nil {
 		return page, err
 	}
-	if page.Events, err = a.store.Events(ctx, e.ID, maxEvents); err != nil || e.Status != resale.Refused {
+	if page.History, err = a.history(c, resale.EventFilter{EntitlementID: e.ID}); err != nil {
+		return page, err
+	}
+	page.History.Address, page.History.Ref = "/entitlements/"+e.Ref, e.Ref
+	if page.Latest, err = a.latest(c, e, page.History); err != nil || e.Status != resale.Refused {
 		return page, err
 	}
 	services, err := a.servicesOf(ctx, e.CustomerID)

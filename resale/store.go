@@ -84,6 +84,7 @@ type Reader interface {
 	RequestsOf(ctx context.Context, entitlementID string, limit int) ([]Request, error) // newest first
 	Events(ctx context.Context, entitlementID string, limit int) ([]Event, error)       // newest first
 	CustomerEvents(ctx context.Context, customerID string, limit int) ([]Event, error)  // newest first, all of the customer's
+	Timeline(ctx context.Context, f EventFilter) ([]Event, error)                       // newest first
 	Evidence(ctx context.Context, id string) (Evidence, error)
 	Notification(ctx context.Context, id string) (Notification, error)
 	Notifications(ctx context.Context, limit int) ([]Notification, error)       // newest first

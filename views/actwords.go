@@ -169,7 +169,7 @@ func newest(requests []resale.Request) resale.Request {
 // unconfirmed reports whether Bango took the request and no status has followed yet.
 func unconfirmed(r resale.Request, p EntitlementPage) bool {
 	return r.Unconfirmed(p.Entitlement.Status) &&
-		!slices.ContainsFunc(p.Events, func(e resale.Event) bool { return e.To != "" && e.At.After(r.Created) })
+		!slices.ContainsFunc(p.Latest, func(e resale.Event) bool { return e.To != "" && e.At.After(r.Created) })
 }
 
 // underWay reports whether something will change soon by itself.

@@ -115,10 +115,11 @@ type EntitlementPage struct {
 	Offer       resale.Offer     // zero where none was chosen
 	SignupLink  string           // the portal's own address for the end user
 	Requests    []resale.Request // newest first
-	Events      []resale.Event   // newest first
-	Actions     []resale.Action  // what the person may do now, and why not the rest
-	Others      []Service        // what the customer has at the same merchant, where Bango refused this
-	Fault       *resale.Error    // why an act was turned down; nil for none
+	History     History
+	Latest      []resale.Event  // the newest, whatever part of them the history shows
+	Actions     []resale.Action // what the person may do now, and why not the rest
+	Others      []Service       // what the customer has at the same merchant, where Bango refused this
+	Fault       *resale.Error   // why an act was turned down; nil for none
 }
 
 // EndPage is where an entitlement is cancelled or revoked.

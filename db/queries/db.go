@@ -54,6 +54,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.customerLabelStmt, err = db.PrepareContext(ctx, customerLabel); err != nil {
 		return nil, fmt.Errorf("error preparing query CustomerLabel: %w", err)
 	}
+	if q.customerTimelineStmt, err = db.PrepareContext(ctx, customerTimeline); err != nil {
+		return nil, fmt.Errorf("error preparing query CustomerTimeline: %w", err)
+	}
 	if q.customersByLabelStmt, err = db.PrepareContext(ctx, customersByLabel); err != nil {
 		return nil, fmt.Errorf("error preparing query CustomersByLabel: %w", err)
 	}
@@ -95,6 +98,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.entitlementRowsStmt, err = db.PrepareContext(ctx, entitlementRows); err != nil {
 		return nil, fmt.Errorf("error preparing query EntitlementRows: %w", err)
+	}
+	if q.entitlementTimelineStmt, err = db.PrepareContext(ctx, entitlementTimeline); err != nil {
+		return nil, fmt.Errorf("error preparing query EntitlementTimeline: %w", err)
 	}
 	if q.entitlementsByBangoIDStartStmt, err = db.PrepareContext(ctx, entitlementsByBangoIDStart); err != nil {
 		return nil, fmt.Errorf("error preparing query EntitlementsByBangoIDStart: %w", err)
@@ -376,6 +382,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing customerLabelStmt: %w", cerr)
 		}
 	}
+	if q.customerTimelineStmt != nil {
+		if cerr := q.customerTimelineStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing customerTimelineStmt: %w", cerr)
+		}
+	}
 	if q.customersByLabelStmt != nil {
 		if cerr := q.customersByLabelStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing customersByLabelStmt: %w", cerr)
@@ -444,6 +455,11 @@ func (q *Queries) Close() error {
 	if q.entitlementRowsStmt != nil {
 		if cerr := q.entitlementRowsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing entitlementRowsStmt: %w", cerr)
+		}
+	}
+	if q.entitlementTimelineStmt != nil {
+		if cerr := q.entitlementTimelineStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing entitlementTimelineStmt: %w", cerr)
 		}
 	}
 	if q.entitlementsByBangoIDStartStmt != nil {
@@ -870,6 +886,7 @@ type Queries struct {
 	customerByIdentifierStmt       *sql.Stmt
 	customerEventsStmt             *sql.Stmt
 	customerLabelStmt              *sql.Stmt
+	customerTimelineStmt           *sql.Stmt
 	customersByLabelStmt           *sql.Stmt
 	deleteExpiredSessionsStmt      *sql.Stmt
 	deleteSessionStmt              *sql.Stmt
@@ -884,6 +901,7 @@ type Queries struct {
 	entitlementByRefStmt           *sql.Stmt
 	entitlementBySignupTokenStmt   *sql.Stmt
 	entitlementRowsStmt            *sql.Stmt
+	entitlementTimelineStmt        *sql.Stmt
 	entitlementsByBangoIDStartStmt *sql.Stmt
 	entitlementsByRefStartStmt     *sql.Stmt
 	entitlementsOfStmt             *sql.Stmt
@@ -975,6 +993,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		customerByIdentifierStmt:       q.customerByIdentifierStmt,
 		customerEventsStmt:             q.customerEventsStmt,
 		customerLabelStmt:              q.customerLabelStmt,
+		customerTimelineStmt:           q.customerTimelineStmt,
 		customersByLabelStmt:           q.customersByLabelStmt,
 		deleteExpiredSessionsStmt:      q.deleteExpiredSessionsStmt,
 		deleteSessionStmt:              q.deleteSessionStmt,
@@ -989,6 +1008,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		entitlementByRefStmt:           q.entitlementByRefStmt,
 		entitlementBySignupTokenStmt:   q.entitlementBySignupTokenStmt,
 		entitlementRowsStmt:            q.entitlementRowsStmt,
+		entitlementTimelineStmt:        q.entitlementTimelineStmt,
 		entitlementsByBangoIDStartStmt: q.entitlementsByBangoIDStartStmt,
 		entitlementsByRefStartStmt:     q.entitlementsByRefStartStmt,
 		entitlementsOfStmt:             q.entitlementsOfStmt,
