@@ -22,6 +22,7 @@ type tx struct {
 	failure error                   // where reader.failed points
 	changes []resale.Change         // announced
 	counts  map[resale.Status]int64 // by how much the status counts change
+	former  *bool                   // whether there are any former identifiers, once it was looked up
 }
 
 // never is when a settled request falls due.
@@ -59,7 +60,11 @@ func (t *tx) InsertCustomer(ctx context.Context, c resale.Customer) error {
 }
 
 func (t *tx) UpdateCustomer(ctx context.Context, c resale.Customer) error {
-	n, err := t.q.UpdateCustomer(ctx, queries.UpdateCustomerParams{ID: c.ID, Name: c.Name, Email: c.Email, Phone: c.Phone, Search: c.SearchText()})
+	search, err := t.searchText(ctx, c)
+	if err != nil {
+		return err
+	}
+	n, err := t.q.UpdateCustomer(ctx, queries.UpdateCustomerParams{ID: c.ID, Name: c.Name, Email: c.Email, Phone: c.Phone, Search: search})
 	return t.existing("customer", n, err)
 }
 

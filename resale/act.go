@@ -220,7 +220,10 @@ func (s *Service) ask(ctx context.Context, by Actor, ref string, r Request, fill
 // insertRequest stores a request about an entitlement that is locked, and tells of it on the timeline.
 func (s *Service) insertRequest(ctx context.Context, tx Tx, e Entitlement, by Actor, r Request, text string) error {
 	now := s.now()
-	r.ID, r.EntitlementID, r.State, r.Actor, r.Created, r.Updated = newID(), e.ID, Queued, by, now, now
+	if r.ID == "" {
+		r.ID = newID()
+	}
+	r.EntitlementID, r.State, r.Actor, r.Created, r.Updated = e.ID, Queued, by, now, now
 	r.NotBefore = now.Add(r.Kind.hold())
 	if err := tx.InsertRequest(ctx, r); err != nil {
 		return err

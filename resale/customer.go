@@ -68,9 +68,10 @@ func (c Customer) normalised() (Customer, error) {
 	return c, nil
 }
 
-// SearchText is what a search looks in: everything a caller may say, folded by [Fold], the phone number also as bare digits.
-func (c Customer) SearchText() string {
-	return Fold(strings.Join([]string{c.Identifier, c.Name, c.Email, c.Phone, digits(c.Phone)}, "\n"))
+// SearchText is what a search looks in: everything a caller may say, folded by [Fold], the phone number also as bare digits. former are the
+// identifiers that the customer had before.
+func (c Customer) SearchText(former ...string) string {
+	return Fold(strings.Join(append([]string{c.Identifier, c.Name, c.Email, c.Phone, digits(c.Phone)}, former...), "\n"))
 }
 
 // Fold lowers the case of s and takes its accents away, so that "zoe" finds "Zoë".

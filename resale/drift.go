@@ -172,6 +172,9 @@ func (s *Service) correct(ctx context.Context, tx Tx, by Actor, d Drift) error {
 	if err != nil {
 		return err
 	}
+	if before, err = s.recognise(ctx, tx, before, d.Fact); err != nil {
+		return err
+	}
 	after := before
 	switch {
 	case foreign(before, d.Fact):
@@ -219,7 +222,7 @@ func (s *Service) adopt(ctx context.Context, tx Tx, by Actor, f Fact, text strin
 	if called, err := (CatalogueRow{MerchantKey: row.MerchantKey, ProductKey: row.ProductKey, ProductName: f.DisplayName}).normalised(); err == nil {
 		row = called // or else its key is its name
 	}
-	customer, err := tx.CustomerByIdentifier(ctx, named.Identifier)
+	customer, err := ownerOf(ctx, tx, named.Identifier, f.DateCreated)
 	if CodeOf(err) == CodeNotFound {
 		customer = named
 		customer.ID, customer.Created = newID(), s.now()

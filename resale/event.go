@@ -62,6 +62,8 @@ const (
 	EventViewSaved     EventKind = "view_saved"     // a filter of the list has a name for the team; of no entitlement, from here
 	EventViewRemoved   EventKind = "view_removed"
 	EventExported      EventKind = "exported" // a list left as a file
+	EventNoted         EventKind = "noted"    // a note about the customer; a [Note] has the event's id
+	EventEdited        EventKind = "edited"   // a person changed what we keep of the customer
 )
 
 // Event is one line of the timeline: who did what, when, why, with what evidence. It is written in the transaction of the

@@ -37,11 +37,20 @@ func (s *Service) ImportCustomers(ctx context.Context, file io.Reader) (added, c
 	now := s.now()
 	err = s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		added, changed = 0, 0
+		anyFormer, err := tx.AnyFormerIdentifiers(ctx)
+		if err != nil {
+			return err
+		}
 		for _, c := range customers {
 			known, err := tx.CustomerByIdentifier(ctx, c.Identifier)
 			switch {
 			case CodeOf(err) == CodeNotFound:
 				c.ID, c.Created = newID(), now
+				if anyFormer {
+					if err := unclaimed(ctx, tx, c.Identifier, c.ID); err != nil {
+						return err
+					}
+				}
 				if err := tx.InsertCustomer(ctx, c); err != nil {
 					return err
 				}

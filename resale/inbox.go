@@ -105,6 +105,9 @@ func (s *Service) applyNotification(ctx context.Context, tx Tx, n Notification, 
 	if err != nil {
 		return false, err
 	}
+	if before, err = s.recognise(ctx, tx, before, hint.Fact); err != nil {
+		return false, err
+	}
 	n.EntitlementID = before.ID
 	after, text := before, ""
 	switch {
@@ -155,7 +158,7 @@ func (s *Service) change(ctx context.Context, tx Tx, before Entitlement, after *
 		}
 	}
 	if after.CustomerIdentifier != before.CustomerIdentifier {
-		c, err := tx.CustomerByIdentifier(ctx, after.CustomerIdentifier)
+		c, err := tx.CustomerKnownAs(ctx, after.CustomerIdentifier) // it may have changed since Bango was asked
 		if err != nil {
 			return false, err
 		}

@@ -234,6 +234,11 @@ func (s *Sender) refresh(ctx context.Context, r Request, e Entitlement) []Answer
 	if record.Verdict != VerdictDone || record.Fact.Status != string(Pending) {
 		return []Answer{record}
 	}
+	// Under another identifier it would not be the same create. Bango may know the customer by a newer one than we have heard of.
+	known, err := s.service.recognise(ctx, s.service.store, e, record.Fact)
+	if err == nil && known.NextIdentifier != "" && known.NextIdentifier == record.Fact.CustomerIdentifier {
+		e.CustomerIdentifier = known.NextIdentifier
+	}
 	return []Answer{record, s.upstream.Refresh(ctx, r.ID, e.BangoID, s.service.order(e, r.Terms))}
 }
 

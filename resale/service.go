@@ -81,6 +81,12 @@ func (s *Service) AddCustomer(ctx context.Context, by Actor, c Customer) (Custom
 	}
 	c.ID, c.Created = newID(), s.now()
 	err = s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.LockNamed(ctx, identifierLock); err != nil {
+			return err
+		}
+		if err := unclaimed(ctx, tx, c.Identifier, c.ID); err != nil {
+			return err
+		}
 		if err := tx.InsertCustomer(ctx, c); err != nil {
 			return err
 		}

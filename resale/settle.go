@@ -21,6 +21,9 @@ func (s *Service) settle(ctx context.Context, r Request, answers []Answer, began
 		if err != nil {
 			return err
 		}
+		if before, err = s.recognise(ctx, tx, before, last.Fact); err != nil {
+			return err
+		}
 		stored, err := tx.Request(ctx, r.ID)
 		if err != nil {
 			return err

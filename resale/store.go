@@ -32,6 +32,8 @@ type Store interface {
 
 // Reader reads. Lists are bounded by the limit that the caller gives.
 type Reader interface {
+	customerReader
+
 	Customer(ctx context.Context, id string) (Customer, error)
 	CustomerByIdentifier(ctx context.Context, identifier string) (Customer, error)
 	// SearchCustomers returns customers whose SearchText contains all words of the folded text q, by name. q of under three characters
@@ -116,6 +118,7 @@ type Reader interface {
 // Tx is one transaction: what it reads includes what it wrote.
 type Tx interface {
 	Reader
+	customerWriter
 
 	InsertCustomer(ctx context.Context, c Customer) error // CodeConflict, field customer_identifier
 	UpdateCustomer(ctx context.Context, c Customer) error

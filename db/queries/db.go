@@ -24,11 +24,35 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.aFormerIdentifierStmt, err = db.PrepareContext(ctx, aFormerIdentifier); err != nil {
+		return nil, fmt.Errorf("error preparing query AFormerIdentifier: %w", err)
+	}
 	if q.abilitiesStmt, err = db.PrepareContext(ctx, abilities); err != nil {
 		return nil, fmt.Errorf("error preparing query Abilities: %w", err)
 	}
 	if q.abilitiesOfStmt, err = db.PrepareContext(ctx, abilitiesOf); err != nil {
 		return nil, fmt.Errorf("error preparing query AbilitiesOf: %w", err)
+	}
+	if q.actGroupStmt, err = db.PrepareContext(ctx, actGroup); err != nil {
+		return nil, fmt.Errorf("error preparing query ActGroup: %w", err)
+	}
+	if q.actGroupByFormTokenStmt, err = db.PrepareContext(ctx, actGroupByFormToken); err != nil {
+		return nil, fmt.Errorf("error preparing query ActGroupByFormToken: %w", err)
+	}
+	if q.actGroupEntitlementsStmt, err = db.PrepareContext(ctx, actGroupEntitlements); err != nil {
+		return nil, fmt.Errorf("error preparing query ActGroupEntitlements: %w", err)
+	}
+	if q.actGroupRequestsStmt, err = db.PrepareContext(ctx, actGroupRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query ActGroupRequests: %w", err)
+	}
+	if q.actGroupRowsStmt, err = db.PrepareContext(ctx, actGroupRows); err != nil {
+		return nil, fmt.Errorf("error preparing query ActGroupRows: %w", err)
+	}
+	if q.actGroupsOfStmt, err = db.PrepareContext(ctx, actGroupsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ActGroupsOf: %w", err)
+	}
+	if q.addTagStmt, err = db.PrepareContext(ctx, addTag); err != nil {
+		return nil, fmt.Errorf("error preparing query AddTag: %w", err)
 	}
 	if q.addToStatusCountStmt, err = db.PrepareContext(ctx, addToStatusCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToStatusCount: %w", err)
@@ -38,6 +62,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countOpenDriftStmt, err = db.PrepareContext(ctx, countOpenDrift); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOpenDrift: %w", err)
+	}
+	if q.countTagStmt, err = db.PrepareContext(ctx, countTag); err != nil {
+		return nil, fmt.Errorf("error preparing query CountTag: %w", err)
 	}
 	if q.countToPointStmt, err = db.PrepareContext(ctx, countToPoint); err != nil {
 		return nil, fmt.Errorf("error preparing query CountToPoint: %w", err)
@@ -60,6 +87,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.customersByLabelStmt, err = db.PrepareContext(ctx, customersByLabel); err != nil {
 		return nil, fmt.Errorf("error preparing query CustomersByLabel: %w", err)
 	}
+	if q.customersByTagStmt, err = db.PrepareContext(ctx, customersByTag); err != nil {
+		return nil, fmt.Errorf("error preparing query CustomersByTag: %w", err)
+	}
+	if q.customersOnceKnownAsStmt, err = db.PrepareContext(ctx, customersOnceKnownAs); err != nil {
+		return nil, fmt.Errorf("error preparing query CustomersOnceKnownAs: %w", err)
+	}
 	if q.deleteExpiredSessionsStmt, err = db.PrepareContext(ctx, deleteExpiredSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredSessions: %w", err)
 	}
@@ -77,6 +110,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.driftOfStmt, err = db.PrepareContext(ctx, driftOf); err != nil {
 		return nil, fmt.Errorf("error preparing query DriftOf: %w", err)
+	}
+	if q.dropIdentifierStmt, err = db.PrepareContext(ctx, dropIdentifier); err != nil {
+		return nil, fmt.Errorf("error preparing query DropIdentifier: %w", err)
 	}
 	if q.entitlementStmt, err = db.PrepareContext(ctx, entitlement); err != nil {
 		return nil, fmt.Errorf("error preparing query Entitlement: %w", err)
@@ -123,8 +159,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.forgetTextStmt, err = db.PrepareContext(ctx, forgetText); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetText: %w", err)
 	}
+	if q.formerIdentifiersStmt, err = db.PrepareContext(ctx, formerIdentifiers); err != nil {
+		return nil, fmt.Errorf("error preparing query FormerIdentifiers: %w", err)
+	}
 	if q.indexTextStmt, err = db.PrepareContext(ctx, indexText); err != nil {
 		return nil, fmt.Errorf("error preparing query IndexText: %w", err)
+	}
+	if q.insertActGroupStmt, err = db.PrepareContext(ctx, insertActGroup); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertActGroup: %w", err)
+	}
+	if q.insertActGroupRowStmt, err = db.PrepareContext(ctx, insertActGroupRow); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertActGroupRow: %w", err)
 	}
 	if q.insertCustomerStmt, err = db.PrepareContext(ctx, insertCustomer); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCustomer: %w", err)
@@ -137,6 +182,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertEvidenceStmt, err = db.PrepareContext(ctx, insertEvidence); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvidence: %w", err)
+	}
+	if q.insertNoteStmt, err = db.PrepareContext(ctx, insertNote); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertNote: %w", err)
 	}
 	if q.insertRequestStmt, err = db.PrepareContext(ctx, insertRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertRequest: %w", err)
@@ -159,6 +207,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.jobStmt, err = db.PrepareContext(ctx, job); err != nil {
 		return nil, fmt.Errorf("error preparing query Job: %w", err)
 	}
+	if q.keepIdentifierStmt, err = db.PrepareContext(ctx, keepIdentifier); err != nil {
+		return nil, fmt.Errorf("error preparing query KeepIdentifier: %w", err)
+	}
 	if q.leaseRequestStmt, err = db.PrepareContext(ctx, leaseRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseRequest: %w", err)
 	}
@@ -174,6 +225,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listEntitlementsByStatusStmt, err = db.PrepareContext(ctx, listEntitlementsByStatus); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEntitlementsByStatus: %w", err)
 	}
+	if q.liveEntitlementsOfStmt, err = db.PrepareContext(ctx, liveEntitlementsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query LiveEntitlementsOf: %w", err)
+	}
+	if q.liveRequestsOfStmt, err = db.PrepareContext(ctx, liveRequestsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query LiveRequestsOf: %w", err)
+	}
 	if q.manualRequestsStmt, err = db.PrepareContext(ctx, manualRequests); err != nil {
 		return nil, fmt.Errorf("error preparing query ManualRequests: %w", err)
 	}
@@ -188,6 +245,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.nextStrandedStmt, err = db.PrepareContext(ctx, nextStranded); err != nil {
 		return nil, fmt.Errorf("error preparing query NextStranded: %w", err)
+	}
+	if q.noteStmt, err = db.PrepareContext(ctx, note); err != nil {
+		return nil, fmt.Errorf("error preparing query Note: %w", err)
+	}
+	if q.notesOfStmt, err = db.PrepareContext(ctx, notesOf); err != nil {
+		return nil, fmt.Errorf("error preparing query NotesOf: %w", err)
 	}
 	if q.notificationStmt, err = db.PrepareContext(ctx, notification); err != nil {
 		return nil, fmt.Errorf("error preparing query Notification: %w", err)
@@ -210,6 +273,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.parkedNotificationsOfStmt, err = db.PrepareContext(ctx, parkedNotificationsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ParkedNotificationsOf: %w", err)
 	}
+	if q.pinnedNoteStmt, err = db.PrepareContext(ctx, pinnedNote); err != nil {
+		return nil, fmt.Errorf("error preparing query PinnedNote: %w", err)
+	}
 	if q.preferencesStmt, err = db.PrepareContext(ctx, preferences); err != nil {
 		return nil, fmt.Errorf("error preparing query Preferences: %w", err)
 	}
@@ -230,6 +296,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.releaseLeasesStmt, err = db.PrepareContext(ctx, releaseLeases); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseLeases: %w", err)
+	}
+	if q.removeTagStmt, err = db.PrepareContext(ctx, removeTag); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveTag: %w", err)
 	}
 	if q.requestStmt, err = db.PrepareContext(ctx, request); err != nil {
 		return nil, fmt.Errorf("error preparing query Request: %w", err)
@@ -264,6 +333,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setBelongingsStmt, err = db.PrepareContext(ctx, setBelongings); err != nil {
 		return nil, fmt.Errorf("error preparing query SetBelongings: %w", err)
 	}
+	if q.setIdentifierStmt, err = db.PrepareContext(ctx, setIdentifier); err != nil {
+		return nil, fmt.Errorf("error preparing query SetIdentifier: %w", err)
+	}
 	if q.setLineStmt, err = db.PrepareContext(ctx, setLine); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLine: %w", err)
 	}
@@ -285,17 +357,32 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.statusCountsStmt, err = db.PrepareContext(ctx, statusCounts); err != nil {
 		return nil, fmt.Errorf("error preparing query StatusCounts: %w", err)
 	}
+	if q.tagStmt, err = db.PrepareContext(ctx, tag); err != nil {
+		return nil, fmt.Errorf("error preparing query Tag: %w", err)
+	}
+	if q.tagsInUseStmt, err = db.PrepareContext(ctx, tagsInUse); err != nil {
+		return nil, fmt.Errorf("error preparing query TagsInUse: %w", err)
+	}
+	if q.tagsOfStmt, err = db.PrepareContext(ctx, tagsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query TagsOf: %w", err)
+	}
 	if q.touchEntitlementStmt, err = db.PrepareContext(ctx, touchEntitlement); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchEntitlement: %w", err)
 	}
 	if q.touchSessionStmt, err = db.PrepareContext(ctx, touchSession); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchSession: %w", err)
 	}
+	if q.unpinNotesStmt, err = db.PrepareContext(ctx, unpinNotes); err != nil {
+		return nil, fmt.Errorf("error preparing query UnpinNotes: %w", err)
+	}
 	if q.updateCustomerStmt, err = db.PrepareContext(ctx, updateCustomer); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateCustomer: %w", err)
 	}
 	if q.updateEntitlementStmt, err = db.PrepareContext(ctx, updateEntitlement); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateEntitlement: %w", err)
+	}
+	if q.updateNoteStmt, err = db.PrepareContext(ctx, updateNote); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateNote: %w", err)
 	}
 	if q.updateNotificationStmt, err = db.PrepareContext(ctx, updateNotification); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateNotification: %w", err)
@@ -332,6 +419,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 
 func (q *Queries) Close() error {
 	var err error
+	if q.aFormerIdentifierStmt != nil {
+		if cerr := q.aFormerIdentifierStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing aFormerIdentifierStmt: %w", cerr)
+		}
+	}
 	if q.abilitiesStmt != nil {
 		if cerr := q.abilitiesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing abilitiesStmt: %w", cerr)
@@ -340,6 +432,41 @@ func (q *Queries) Close() error {
 	if q.abilitiesOfStmt != nil {
 		if cerr := q.abilitiesOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing abilitiesOfStmt: %w", cerr)
+		}
+	}
+	if q.actGroupStmt != nil {
+		if cerr := q.actGroupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing actGroupStmt: %w", cerr)
+		}
+	}
+	if q.actGroupByFormTokenStmt != nil {
+		if cerr := q.actGroupByFormTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing actGroupByFormTokenStmt: %w", cerr)
+		}
+	}
+	if q.actGroupEntitlementsStmt != nil {
+		if cerr := q.actGroupEntitlementsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing actGroupEntitlementsStmt: %w", cerr)
+		}
+	}
+	if q.actGroupRequestsStmt != nil {
+		if cerr := q.actGroupRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing actGroupRequestsStmt: %w", cerr)
+		}
+	}
+	if q.actGroupRowsStmt != nil {
+		if cerr := q.actGroupRowsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing actGroupRowsStmt: %w", cerr)
+		}
+	}
+	if q.actGroupsOfStmt != nil {
+		if cerr := q.actGroupsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing actGroupsOfStmt: %w", cerr)
+		}
+	}
+	if q.addTagStmt != nil {
+		if cerr := q.addTagStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addTagStmt: %w", cerr)
 		}
 	}
 	if q.addToStatusCountStmt != nil {
@@ -355,6 +482,11 @@ func (q *Queries) Close() error {
 	if q.countOpenDriftStmt != nil {
 		if cerr := q.countOpenDriftStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countOpenDriftStmt: %w", cerr)
+		}
+	}
+	if q.countTagStmt != nil {
+		if cerr := q.countTagStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countTagStmt: %w", cerr)
 		}
 	}
 	if q.countToPointStmt != nil {
@@ -392,6 +524,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing customersByLabelStmt: %w", cerr)
 		}
 	}
+	if q.customersByTagStmt != nil {
+		if cerr := q.customersByTagStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing customersByTagStmt: %w", cerr)
+		}
+	}
+	if q.customersOnceKnownAsStmt != nil {
+		if cerr := q.customersOnceKnownAsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing customersOnceKnownAsStmt: %w", cerr)
+		}
+	}
 	if q.deleteExpiredSessionsStmt != nil {
 		if cerr := q.deleteExpiredSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteExpiredSessionsStmt: %w", cerr)
@@ -420,6 +562,11 @@ func (q *Queries) Close() error {
 	if q.driftOfStmt != nil {
 		if cerr := q.driftOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing driftOfStmt: %w", cerr)
+		}
+	}
+	if q.dropIdentifierStmt != nil {
+		if cerr := q.dropIdentifierStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropIdentifierStmt: %w", cerr)
 		}
 	}
 	if q.entitlementStmt != nil {
@@ -497,9 +644,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing forgetTextStmt: %w", cerr)
 		}
 	}
+	if q.formerIdentifiersStmt != nil {
+		if cerr := q.formerIdentifiersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing formerIdentifiersStmt: %w", cerr)
+		}
+	}
 	if q.indexTextStmt != nil {
 		if cerr := q.indexTextStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing indexTextStmt: %w", cerr)
+		}
+	}
+	if q.insertActGroupStmt != nil {
+		if cerr := q.insertActGroupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertActGroupStmt: %w", cerr)
+		}
+	}
+	if q.insertActGroupRowStmt != nil {
+		if cerr := q.insertActGroupRowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertActGroupRowStmt: %w", cerr)
 		}
 	}
 	if q.insertCustomerStmt != nil {
@@ -520,6 +682,11 @@ func (q *Queries) Close() error {
 	if q.insertEvidenceStmt != nil {
 		if cerr := q.insertEvidenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEvidenceStmt: %w", cerr)
+		}
+	}
+	if q.insertNoteStmt != nil {
+		if cerr := q.insertNoteStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertNoteStmt: %w", cerr)
 		}
 	}
 	if q.insertRequestStmt != nil {
@@ -557,6 +724,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing jobStmt: %w", cerr)
 		}
 	}
+	if q.keepIdentifierStmt != nil {
+		if cerr := q.keepIdentifierStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keepIdentifierStmt: %w", cerr)
+		}
+	}
 	if q.leaseRequestStmt != nil {
 		if cerr := q.leaseRequestStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing leaseRequestStmt: %w", cerr)
@@ -582,6 +754,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listEntitlementsByStatusStmt: %w", cerr)
 		}
 	}
+	if q.liveEntitlementsOfStmt != nil {
+		if cerr := q.liveEntitlementsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing liveEntitlementsOfStmt: %w", cerr)
+		}
+	}
+	if q.liveRequestsOfStmt != nil {
+		if cerr := q.liveRequestsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing liveRequestsOfStmt: %w", cerr)
+		}
+	}
 	if q.manualRequestsStmt != nil {
 		if cerr := q.manualRequestsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing manualRequestsStmt: %w", cerr)
@@ -605,6 +787,16 @@ func (q *Queries) Close() error {
 	if q.nextStrandedStmt != nil {
 		if cerr := q.nextStrandedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextStrandedStmt: %w", cerr)
+		}
+	}
+	if q.noteStmt != nil {
+		if cerr := q.noteStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noteStmt: %w", cerr)
+		}
+	}
+	if q.notesOfStmt != nil {
+		if cerr := q.notesOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing notesOfStmt: %w", cerr)
 		}
 	}
 	if q.notificationStmt != nil {
@@ -642,6 +834,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing parkedNotificationsOfStmt: %w", cerr)
 		}
 	}
+	if q.pinnedNoteStmt != nil {
+		if cerr := q.pinnedNoteStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pinnedNoteStmt: %w", cerr)
+		}
+	}
 	if q.preferencesStmt != nil {
 		if cerr := q.preferencesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing preferencesStmt: %w", cerr)
@@ -675,6 +872,11 @@ func (q *Queries) Close() error {
 	if q.releaseLeasesStmt != nil {
 		if cerr := q.releaseLeasesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing releaseLeasesStmt: %w", cerr)
+		}
+	}
+	if q.removeTagStmt != nil {
+		if cerr := q.removeTagStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeTagStmt: %w", cerr)
 		}
 	}
 	if q.requestStmt != nil {
@@ -732,6 +934,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setBelongingsStmt: %w", cerr)
 		}
 	}
+	if q.setIdentifierStmt != nil {
+		if cerr := q.setIdentifierStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setIdentifierStmt: %w", cerr)
+		}
+	}
 	if q.setLineStmt != nil {
 		if cerr := q.setLineStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setLineStmt: %w", cerr)
@@ -767,6 +974,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing statusCountsStmt: %w", cerr)
 		}
 	}
+	if q.tagStmt != nil {
+		if cerr := q.tagStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing tagStmt: %w", cerr)
+		}
+	}
+	if q.tagsInUseStmt != nil {
+		if cerr := q.tagsInUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing tagsInUseStmt: %w", cerr)
+		}
+	}
+	if q.tagsOfStmt != nil {
+		if cerr := q.tagsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing tagsOfStmt: %w", cerr)
+		}
+	}
 	if q.touchEntitlementStmt != nil {
 		if cerr := q.touchEntitlementStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchEntitlementStmt: %w", cerr)
@@ -777,6 +999,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing touchSessionStmt: %w", cerr)
 		}
 	}
+	if q.unpinNotesStmt != nil {
+		if cerr := q.unpinNotesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unpinNotesStmt: %w", cerr)
+		}
+	}
 	if q.updateCustomerStmt != nil {
 		if cerr := q.updateCustomerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateCustomerStmt: %w", cerr)
@@ -785,6 +1012,11 @@ func (q *Queries) Close() error {
 	if q.updateEntitlementStmt != nil {
 		if cerr := q.updateEntitlementStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateEntitlementStmt: %w", cerr)
+		}
+	}
+	if q.updateNoteStmt != nil {
+		if cerr := q.updateNoteStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateNoteStmt: %w", cerr)
 		}
 	}
 	if q.updateNotificationStmt != nil {
@@ -876,11 +1108,20 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 type Queries struct {
 	db                             DBTX
 	tx                             *sql.Tx
+	aFormerIdentifierStmt          *sql.Stmt
 	abilitiesStmt                  *sql.Stmt
 	abilitiesOfStmt                *sql.Stmt
+	actGroupStmt                   *sql.Stmt
+	actGroupByFormTokenStmt        *sql.Stmt
+	actGroupEntitlementsStmt       *sql.Stmt
+	actGroupRequestsStmt           *sql.Stmt
+	actGroupRowsStmt               *sql.Stmt
+	actGroupsOfStmt                *sql.Stmt
+	addTagStmt                     *sql.Stmt
 	addToStatusCountStmt           *sql.Stmt
 	countCustomersStmt             *sql.Stmt
 	countOpenDriftStmt             *sql.Stmt
+	countTagStmt                   *sql.Stmt
 	countToPointStmt               *sql.Stmt
 	customerStmt                   *sql.Stmt
 	customerByIdentifierStmt       *sql.Stmt
@@ -888,12 +1129,15 @@ type Queries struct {
 	customerLabelStmt              *sql.Stmt
 	customerTimelineStmt           *sql.Stmt
 	customersByLabelStmt           *sql.Stmt
+	customersByTagStmt             *sql.Stmt
+	customersOnceKnownAsStmt       *sql.Stmt
 	deleteExpiredSessionsStmt      *sql.Stmt
 	deleteSessionStmt              *sql.Stmt
 	deleteSetupLinksStmt           *sql.Stmt
 	deleteViewStmt                 *sql.Stmt
 	driftStmt                      *sql.Stmt
 	driftOfStmt                    *sql.Stmt
+	dropIdentifierStmt             *sql.Stmt
 	entitlementStmt                *sql.Stmt
 	entitlementByBangoIDStmt       *sql.Stmt
 	entitlementByFormTokenStmt     *sql.Stmt
@@ -909,11 +1153,15 @@ type Queries struct {
 	eventsStmt                     *sql.Stmt
 	evidenceStmt                   *sql.Stmt
 	forgetTextStmt                 *sql.Stmt
+	formerIdentifiersStmt          *sql.Stmt
 	indexTextStmt                  *sql.Stmt
+	insertActGroupStmt             *sql.Stmt
+	insertActGroupRowStmt          *sql.Stmt
 	insertCustomerStmt             *sql.Stmt
 	insertEntitlementStmt          *sql.Stmt
 	insertEventStmt                *sql.Stmt
 	insertEvidenceStmt             *sql.Stmt
+	insertNoteStmt                 *sql.Stmt
 	insertRequestStmt              *sql.Stmt
 	insertSessionStmt              *sql.Stmt
 	insertSettingStmt              *sql.Stmt
@@ -921,16 +1169,21 @@ type Queries struct {
 	insertStaffStmt                *sql.Stmt
 	insertViewStmt                 *sql.Stmt
 	jobStmt                        *sql.Stmt
+	keepIdentifierStmt             *sql.Stmt
 	leaseRequestStmt               *sql.Stmt
 	leaseStrandedStmt              *sql.Stmt
 	lineStmt                       *sql.Stmt
 	listEntitlementsStmt           *sql.Stmt
 	listEntitlementsByStatusStmt   *sql.Stmt
+	liveEntitlementsOfStmt         *sql.Stmt
+	liveRequestsOfStmt             *sql.Stmt
 	manualRequestsStmt             *sql.Stmt
 	mostUsedStmt                   *sql.Stmt
 	newestCustomersStmt            *sql.Stmt
 	nextDueStmt                    *sql.Stmt
 	nextStrandedStmt               *sql.Stmt
+	noteStmt                       *sql.Stmt
+	notesOfStmt                    *sql.Stmt
 	notificationStmt               *sql.Stmt
 	notificationsStmt              *sql.Stmt
 	offersStmt                     *sql.Stmt
@@ -938,6 +1191,7 @@ type Queries struct {
 	openDriftStmt                  *sql.Stmt
 	parkedNotificationsStmt        *sql.Stmt
 	parkedNotificationsOfStmt      *sql.Stmt
+	pinnedNoteStmt                 *sql.Stmt
 	preferencesStmt                *sql.Stmt
 	productStmt                    *sql.Stmt
 	productByKeysStmt              *sql.Stmt
@@ -945,6 +1199,7 @@ type Queries struct {
 	reasonsOfStmt                  *sql.Stmt
 	receiveNotificationStmt        *sql.Stmt
 	releaseLeasesStmt              *sql.Stmt
+	removeTagStmt                  *sql.Stmt
 	requestStmt                    *sql.Stmt
 	requestsByStartStmt            *sql.Stmt
 	requestsOfStmt                 *sql.Stmt
@@ -956,6 +1211,7 @@ type Queries struct {
 	sessionStmt                    *sql.Stmt
 	setAbilityStmt                 *sql.Stmt
 	setBelongingsStmt              *sql.Stmt
+	setIdentifierStmt              *sql.Stmt
 	setLineStmt                    *sql.Stmt
 	setPreferenceStmt              *sql.Stmt
 	settingStmt                    *sql.Stmt
@@ -963,10 +1219,15 @@ type Queries struct {
 	staffStmt                      *sql.Stmt
 	staffByEmailStmt               *sql.Stmt
 	statusCountsStmt               *sql.Stmt
+	tagStmt                        *sql.Stmt
+	tagsInUseStmt                  *sql.Stmt
+	tagsOfStmt                     *sql.Stmt
 	touchEntitlementStmt           *sql.Stmt
 	touchSessionStmt               *sql.Stmt
+	unpinNotesStmt                 *sql.Stmt
 	updateCustomerStmt             *sql.Stmt
 	updateEntitlementStmt          *sql.Stmt
+	updateNoteStmt                 *sql.Stmt
 	updateNotificationStmt         *sql.Stmt
 	updateRequestStmt              *sql.Stmt
 	updateStaffStmt                *sql.Stmt
@@ -983,11 +1244,20 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
 		db:                             tx,
 		tx:                             tx,
+		aFormerIdentifierStmt:          q.aFormerIdentifierStmt,
 		abilitiesStmt:                  q.abilitiesStmt,
 		abilitiesOfStmt:                q.abilitiesOfStmt,
+		actGroupStmt:                   q.actGroupStmt,
+		actGroupByFormTokenStmt:        q.actGroupByFormTokenStmt,
+		actGroupEntitlementsStmt:       q.actGroupEntitlementsStmt,
+		actGroupRequestsStmt:           q.actGroupRequestsStmt,
+		actGroupRowsStmt:               q.actGroupRowsStmt,
+		actGroupsOfStmt:                q.actGroupsOfStmt,
+		addTagStmt:                     q.addTagStmt,
 		addToStatusCountStmt:           q.addToStatusCountStmt,
 		countCustomersStmt:             q.countCustomersStmt,
 		countOpenDriftStmt:             q.countOpenDriftStmt,
+		countTagStmt:                   q.countTagStmt,
 		countToPointStmt:               q.countToPointStmt,
 		customerStmt:                   q.customerStmt,
 		customerByIdentifierStmt:       q.customerByIdentifierStmt,
@@ -995,12 +1265,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		customerLabelStmt:              q.customerLabelStmt,
 		customerTimelineStmt:           q.customerTimelineStmt,
 		customersByLabelStmt:           q.customersByLabelStmt,
+		customersByTagStmt:             q.customersByTagStmt,
+		customersOnceKnownAsStmt:       q.customersOnceKnownAsStmt,
 		deleteExpiredSessionsStmt:      q.deleteExpiredSessionsStmt,
 		deleteSessionStmt:              q.deleteSessionStmt,
 		deleteSetupLinksStmt:           q.deleteSetupLinksStmt,
 		deleteViewStmt:                 q.deleteViewStmt,
 		driftStmt:                      q.driftStmt,
 		driftOfStmt:                    q.driftOfStmt,
+		dropIdentifierStmt:             q.dropIdentifierStmt,
 		entitlementStmt:                q.entitlementStmt,
 		entitlementByBangoIDStmt:       q.entitlementByBangoIDStmt,
 		entitlementByFormTokenStmt:     q.entitlementByFormTokenStmt,
@@ -1016,11 +1289,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		eventsStmt:                     q.eventsStmt,
 		evidenceStmt:                   q.evidenceStmt,
 		forgetTextStmt:                 q.forgetTextStmt,
+		formerIdentifiersStmt:          q.formerIdentifiersStmt,
 		indexTextStmt:                  q.indexTextStmt,
+		insertActGroupStmt:             q.insertActGroupStmt,
+		insertActGroupRowStmt:          q.insertActGroupRowStmt,
 		insertCustomerStmt:             q.insertCustomerStmt,
 		insertEntitlementStmt:          q.insertEntitlementStmt,
 		insertEventStmt:                q.insertEventStmt,
 		insertEvidenceStmt:             q.insertEvidenceStmt,
+		insertNoteStmt:                 q.insertNoteStmt,
 		insertRequestStmt:              q.insertRequestStmt,
 		insertSessionStmt:              q.insertSessionStmt,
 		insertSettingStmt:              q.insertSettingStmt,
@@ -1028,16 +1305,21 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertStaffStmt:                q.insertStaffStmt,
 		insertViewStmt:                 q.insertViewStmt,
 		jobStmt:                        q.jobStmt,
+		keepIdentifierStmt:             q.keepIdentifierStmt,
 		leaseRequestStmt:               q.leaseRequestStmt,
 		leaseStrandedStmt:              q.leaseStrandedStmt,
 		lineStmt:                       q.lineStmt,
 		listEntitlementsStmt:           q.listEntitlementsStmt,
 		listEntitlementsByStatusStmt:   q.listEntitlementsByStatusStmt,
+		liveEntitlementsOfStmt:         q.liveEntitlementsOfStmt,
+		liveRequestsOfStmt:             q.liveRequestsOfStmt,
 		manualRequestsStmt:             q.manualRequestsStmt,
 		mostUsedStmt:                   q.mostUsedStmt,
 		newestCustomersStmt:            q.newestCustomersStmt,
 		nextDueStmt:                    q.nextDueStmt,
 		nextStrandedStmt:               q.nextStrandedStmt,
+		noteStmt:                       q.noteStmt,
+		notesOfStmt:                    q.notesOfStmt,
 		notificationStmt:               q.notificationStmt,
 		notificationsStmt:              q.notificationsStmt,
 		offersStmt:                     q.offersStmt,
@@ -1045,6 +1327,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		openDriftStmt:                  q.openDriftStmt,
 		parkedNotificationsStmt:        q.parkedNotificationsStmt,
 		parkedNotificationsOfStmt:      q.parkedNotificationsOfStmt,
+		pinnedNoteStmt:                 q.pinnedNoteStmt,
 		preferencesStmt:                q.preferencesStmt,
 		productStmt:                    q.productStmt,
 		productByKeysStmt:              q.productByKeysStmt,
@@ -1052,6 +1335,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		reasonsOfStmt:                  q.reasonsOfStmt,
 		receiveNotificationStmt:        q.receiveNotificationStmt,
 		releaseLeasesStmt:              q.releaseLeasesStmt,
+		removeTagStmt:                  q.removeTagStmt,
 		requestStmt:                    q.requestStmt,
 		requestsByStartStmt:            q.requestsByStartStmt,
 		requestsOfStmt:                 q.requestsOfStmt,
@@ -1063,6 +1347,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sessionStmt:                    q.sessionStmt,
 		setAbilityStmt:                 q.setAbilityStmt,
 		setBelongingsStmt:              q.setBelongingsStmt,
+		setIdentifierStmt:              q.setIdentifierStmt,
 		setLineStmt:                    q.setLineStmt,
 		setPreferenceStmt:              q.setPreferenceStmt,
 		settingStmt:                    q.settingStmt,
@@ -1070,10 +1355,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		staffStmt:                      q.staffStmt,
 		staffByEmailStmt:               q.staffByEmailStmt,
 		statusCountsStmt:               q.statusCountsStmt,
+		tagStmt:                        q.tagStmt,
+		tagsInUseStmt:                  q.tagsInUseStmt,
+		tagsOfStmt:                     q.tagsOfStmt,
 		touchEntitlementStmt:           q.touchEntitlementStmt,
 		touchSessionStmt:               q.touchSessionStmt,
+		unpinNotesStmt:                 q.unpinNotesStmt,
 		updateCustomerStmt:             q.updateCustomerStmt,
 		updateEntitlementStmt:          q.updateEntitlementStmt,
+		updateNoteStmt:                 q.updateNoteStmt,
 		updateNotificationStmt:         q.updateNotificationStmt,
 		updateRequestStmt:              q.updateRequestStmt,
 		updateStaffStmt:                q.updateStaffStmt,

@@ -14,6 +14,27 @@ type Ability struct {
 	Updated     int64
 }
 
+type ActGroup struct {
+	ID         string
+	FormToken  string
+	CustomerID string
+	Kind       string
+	Identifier string
+	Former     string
+	Reason     string
+	ActorKind  string
+	ActorID    string
+	ActorName  string
+	Created    int64
+}
+
+type ActGroupRow struct {
+	GroupID       string
+	EntitlementID string
+	RequestID     string
+	Why           string
+}
+
 type Customer struct {
 	ID         string
 	Identifier string
@@ -25,9 +46,20 @@ type Customer struct {
 	Created    int64
 }
 
+type CustomerIdentifier struct {
+	CustomerID string
+	Identifier string
+	Until      int64
+}
+
 type CustomerSearch struct {
 	Rowid  int64
 	Search string
+}
+
+type CustomerTag struct {
+	CustomerID string
+	Tag        string
 }
 
 type Drift struct {
@@ -145,6 +177,18 @@ type Merchant struct {
 	Name       string
 }
 
+type Note struct {
+	ID          string
+	CustomerID  string
+	Text        string
+	AuthorID    string
+	AuthorName  string
+	Created     int64
+	Pinned      bool
+	Withdrawn   int64
+	WithdrawnBy string
+}
+
 type Notification struct {
 	ID            string
 	Digest        []byte
@@ -234,6 +278,12 @@ type Staff struct {
 
 type StatusCount struct {
 	Status string
+	N      int64
+}
+
+type Tag struct {
+	Folded string
+	Tag    string
 	N      int64
 }
 
