@@ -63,7 +63,8 @@ func request(r queries.Request) resale.Request {
 func event(e queries.Event) resale.Event {
 	return resale.Event{ID: e.ID, EntitlementID: e.EntitlementID, CustomerID: e.CustomerID, At: instant(e.At),
 		Actor: resale.Actor{Kind: resale.ActorKind(e.ActorKind), ID: e.ActorID, Name: e.ActorName}, Kind: resale.EventKind(e.Kind), Text: e.Text,
-		From: resale.Status(e.StatusFrom), To: resale.Status(e.StatusTo), EvidenceID: e.EvidenceID, NotificationID: e.NotificationID}
+		From: resale.Status(e.StatusFrom), To: resale.Status(e.StatusTo), EvidenceID: e.EvidenceID, NotificationID: e.NotificationID,
+		BulkID: e.BulkID}
 }
 
 func evidence(e queries.Evidence) resale.Evidence {

@@ -206,7 +206,8 @@ func (t *tx) WithdrawRequest(ctx context.Context, id, message string, at time.Ti
 func (t *tx) AddEvent(ctx context.Context, e resale.Event) error {
 	err := t.q.InsertEvent(ctx, queries.InsertEventParams{ID: e.ID, EntitlementID: e.EntitlementID, CustomerID: e.CustomerID, At: micros(e.At),
 		ActorKind: string(e.Actor.Kind), ActorID: e.Actor.ID, ActorName: e.Actor.Name, Kind: string(e.Kind), Text: e.Text,
-		StatusFrom: string(e.From), StatusTo: string(e.To), EvidenceID: e.EvidenceID, NotificationID: e.NotificationID})
+		StatusFrom: string(e.From), StatusTo: string(e.To), EvidenceID: e.EvidenceID, NotificationID: e.NotificationID,
+		BulkID: e.BulkID})
 	return t.fault("event", err)
 }
 

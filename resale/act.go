@@ -1,6 +1,7 @@
 package resale
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -131,22 +132,9 @@ func (s *Service) Update(ctx context.Context, by Actor, ref string, n NewTerms) 
 			}
 			t.ProductKey = p.Key
 		}
-		if t.CustomerIdentifier == e.CustomerIdentifier {
-			t.CustomerIdentifier = ""
-		}
-		if t.CustomerIdentifier != "" {
-			if _, err := s.store.CustomerByIdentifier(ctx, t.CustomerIdentifier); err != nil {
-				return Invalid("customer_identifier", "There is no customer with the identifier %.60q. Add the customer first.", t.CustomerIdentifier)
-			}
-		}
-		if t.DateExpiry.Equal(e.DateExpiry) {
-			t.DateExpiry = time.Time{}
-		}
-		if t.DisplayName == e.DisplayName {
-			t.DisplayName = ""
-		}
-		if sameJSON(t.ExtensionData, e.ExtensionData) {
-			t.ExtensionData = ""
+		t, err := s.onlyNew(ctx, e, t)
+		if err != nil {
+			return err
 		}
 		if t == (Terms{}) {
 			return Invalid("", "Nothing is different from what it is now. Change something, then send.")
@@ -154,6 +142,28 @@ func (s *Service) Update(ctx context.Context, by Actor, ref string, n NewTerms) 
 		r.Terms = t
 		return nil
 	})
+}
+
+// onlyNew returns what of the terms is different from what the entitlement has.
+func (s *Service) onlyNew(ctx context.Context, e Entitlement, t Terms) (Terms, error) {
+	if t.CustomerIdentifier == e.CustomerIdentifier {
+		t.CustomerIdentifier = ""
+	}
+	if t.CustomerIdentifier != "" {
+		if _, err := s.store.CustomerByIdentifier(ctx, t.CustomerIdentifier); err != nil {
+			return t, Invalid("customer_identifier", "There is no customer with the identifier %.60q. Add the customer first.", t.CustomerIdentifier)
+		}
+	}
+	if t.DateExpiry.Equal(e.DateExpiry) {
+		t.DateExpiry = time.Time{}
+	}
+	if t.DisplayName == e.DisplayName {
+		t.DisplayName = ""
+	}
+	if sameJSON(t.ExtensionData, e.ExtensionData) {
+		t.ExtensionData = ""
+	}
+	return t, nil
 }
 
 // ask stores a request about an entitlement. fill may complete it, once the entitlement is known.
@@ -217,14 +227,12 @@ func (s *Service) ask(ctx context.Context, by Actor, ref string, r Request, fill
 	return known, nil
 }
 
-// insertRequest stores a request about an entitlement that is locked, and tells of it on the timeline.
+// insertRequest stores a request about an entitlement that is locked, and tells of it on the timeline. It goes at once unless it has a time or its
+// kind is held.
 func (s *Service) insertRequest(ctx context.Context, tx Tx, e Entitlement, by Actor, r Request, text string) error {
 	now := s.now()
-	if r.ID == "" {
-		r.ID = newID()
-	}
-	r.EntitlementID, r.State, r.Actor, r.Created, r.Updated = e.ID, Queued, by, now, now
-	r.NotBefore = now.Add(r.Kind.hold())
+	r.ID, r.EntitlementID, r.State, r.Actor, r.Created, r.Updated = cmp.Or(r.ID, newID()), e.ID, Queued, by, now, now
+	r.NotBefore = latest(r.NotBefore, now.Add(r.Kind.hold()))
 	if err := tx.InsertRequest(ctx, r); err != nil {
 		return err
 	}

@@ -61,9 +61,16 @@ const (
 	EventWithdrawn     EventKind = "withdrawn"      // a person took a request back before it was sent
 	EventViewSaved     EventKind = "view_saved"     // a filter of the list has a name for the team; of no entitlement, from here
 	EventViewRemoved   EventKind = "view_removed"
-	EventExported      EventKind = "exported" // a list left as a file
-	EventNoted         EventKind = "noted"    // a note about the customer; a [Note] has the event's id
-	EventEdited        EventKind = "edited"   // a person changed what we keep of the customer
+	EventExported      EventKind = "exported"       // a list left as a file
+	EventNoted         EventKind = "noted"          // a note about the customer; a [Note] has the event's id
+	EventEdited        EventKind = "edited"         // a person changed what we keep of the customer
+	EventBulkMade      EventKind = "bulk_made"      // a bulk job was made; this and the next are about the job as a whole
+	EventBulkJudged    EventKind = "bulk_judged"    // its dry run is over
+	EventBulkConfirmed EventKind = "bulk_confirmed" // a person confirmed it
+	EventBulkPaused    EventKind = "bulk_paused"    // nothing more of it is asked for now
+	EventBulkResumed   EventKind = "bulk_resumed"   // it goes on
+	EventBulkStopped   EventKind = "bulk_stopped"   // a person discarded it, or cancelled the rest
+	EventBulkFinished  EventKind = "bulk_finished"  // every row has its outcome
 )
 
 // Event is one line of the timeline: who did what, when, why, with what evidence. It is written in the transaction of the
@@ -79,6 +86,7 @@ type Event struct {
 	From, To       Status // the change of status, both empty where there was none
 	EvidenceID     string // an Evidence, empty where there is none
 	NotificationID string // a Notification, empty where there is none
+	BulkID         string // a BulkJob, of what is about the job as a whole
 }
 
 // moved notes on e the change of status from before to after, if there was one.

@@ -23,3 +23,6 @@ func NotificationToken(e Entitlement) string { return e.NotifyToken }
 
 // After is how an attempt moves the line.
 func (l Line) After(a Answer, began, now time.Time) Line { return l.after(a, began, now) }
+
+// NewRef returns a fresh reference.
+func NewRef() string { return newRef() }

@@ -33,6 +33,7 @@ type Store interface {
 // Reader reads. Lists are bounded by the limit that the caller gives.
 type Reader interface {
 	customerReader
+	BulkReader
 
 	Customer(ctx context.Context, id string) (Customer, error)
 	CustomerByIdentifier(ctx context.Context, identifier string) (Customer, error)
@@ -119,6 +120,7 @@ type Reader interface {
 type Tx interface {
 	Reader
 	customerWriter
+	BulkTx
 
 	InsertCustomer(ctx context.Context, c Customer) error // CodeConflict, field customer_identifier
 	UpdateCustomer(ctx context.Context, c Customer) error

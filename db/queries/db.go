@@ -51,11 +51,38 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.actGroupsOfStmt, err = db.PrepareContext(ctx, actGroupsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ActGroupsOf: %w", err)
 	}
+	if q.activeBulkJobsStmt, err = db.PrepareContext(ctx, activeBulkJobs); err != nil {
+		return nil, fmt.Errorf("error preparing query ActiveBulkJobs: %w", err)
+	}
 	if q.addTagStmt, err = db.PrepareContext(ctx, addTag); err != nil {
 		return nil, fmt.Errorf("error preparing query AddTag: %w", err)
 	}
 	if q.addToStatusCountStmt, err = db.PrepareContext(ctx, addToStatusCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToStatusCount: %w", err)
+	}
+	if q.bulkChunkStmt, err = db.PrepareContext(ctx, bulkChunk); err != nil {
+		return nil, fmt.Errorf("error preparing query BulkChunk: %w", err)
+	}
+	if q.bulkEventsStmt, err = db.PrepareContext(ctx, bulkEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query BulkEvents: %w", err)
+	}
+	if q.bulkJobStmt, err = db.PrepareContext(ctx, bulkJob); err != nil {
+		return nil, fmt.Errorf("error preparing query BulkJob: %w", err)
+	}
+	if q.bulkJobsStmt, err = db.PrepareContext(ctx, bulkJobs); err != nil {
+		return nil, fmt.Errorf("error preparing query BulkJobs: %w", err)
+	}
+	if q.bulkRowOfStmt, err = db.PrepareContext(ctx, bulkRowOf); err != nil {
+		return nil, fmt.Errorf("error preparing query BulkRowOf: %w", err)
+	}
+	if q.bulkRowsStmt, err = db.PrepareContext(ctx, bulkRows); err != nil {
+		return nil, fmt.Errorf("error preparing query BulkRows: %w", err)
+	}
+	if q.bulkRowsByStateStmt, err = db.PrepareContext(ctx, bulkRowsByState); err != nil {
+		return nil, fmt.Errorf("error preparing query BulkRowsByState: %w", err)
+	}
+	if q.bulkRowsByVerdictStmt, err = db.PrepareContext(ctx, bulkRowsByVerdict); err != nil {
+		return nil, fmt.Errorf("error preparing query BulkRowsByVerdict: %w", err)
 	}
 	if q.countCustomersStmt, err = db.PrepareContext(ctx, countCustomers); err != nil {
 		return nil, fmt.Errorf("error preparing query CountCustomers: %w", err)
@@ -92,6 +119,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.customersOnceKnownAsStmt, err = db.PrepareContext(ctx, customersOnceKnownAs); err != nil {
 		return nil, fmt.Errorf("error preparing query CustomersOnceKnownAs: %w", err)
+	}
+	if q.deleteBulkChunkStmt, err = db.PrepareContext(ctx, deleteBulkChunk); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteBulkChunk: %w", err)
 	}
 	if q.deleteExpiredSessionsStmt, err = db.PrepareContext(ctx, deleteExpiredSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredSessions: %w", err)
@@ -171,6 +201,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertActGroupRowStmt, err = db.PrepareContext(ctx, insertActGroupRow); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertActGroupRow: %w", err)
 	}
+	if q.insertBulkChunkStmt, err = db.PrepareContext(ctx, insertBulkChunk); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertBulkChunk: %w", err)
+	}
+	if q.insertBulkJobStmt, err = db.PrepareContext(ctx, insertBulkJob); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertBulkJob: %w", err)
+	}
+	if q.insertBulkRowStmt, err = db.PrepareContext(ctx, insertBulkRow); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertBulkRow: %w", err)
+	}
 	if q.insertCustomerStmt, err = db.PrepareContext(ctx, insertCustomer); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCustomer: %w", err)
 	}
@@ -209,6 +248,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.keepIdentifierStmt, err = db.PrepareContext(ctx, keepIdentifier); err != nil {
 		return nil, fmt.Errorf("error preparing query KeepIdentifier: %w", err)
+	}
+	if q.lastBulkNumberStmt, err = db.PrepareContext(ctx, lastBulkNumber); err != nil {
+		return nil, fmt.Errorf("error preparing query LastBulkNumber: %w", err)
 	}
 	if q.leaseRequestStmt, err = db.PrepareContext(ctx, leaseRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseRequest: %w", err)
@@ -308,6 +350,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.requestsOfStmt, err = db.PrepareContext(ctx, requestsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query RequestsOf: %w", err)
+	}
+	if q.saveBulkJobStmt, err = db.PrepareContext(ctx, saveBulkJob); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveBulkJob: %w", err)
+	}
+	if q.saveBulkRowStmt, err = db.PrepareContext(ctx, saveBulkRow); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveBulkRow: %w", err)
 	}
 	if q.saveDriftStmt, err = db.PrepareContext(ctx, saveDrift); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveDrift: %w", err)
@@ -464,6 +512,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing actGroupsOfStmt: %w", cerr)
 		}
 	}
+	if q.activeBulkJobsStmt != nil {
+		if cerr := q.activeBulkJobsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing activeBulkJobsStmt: %w", cerr)
+		}
+	}
 	if q.addTagStmt != nil {
 		if cerr := q.addTagStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addTagStmt: %w", cerr)
@@ -472,6 +525,46 @@ func (q *Queries) Close() error {
 	if q.addToStatusCountStmt != nil {
 		if cerr := q.addToStatusCountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addToStatusCountStmt: %w", cerr)
+		}
+	}
+	if q.bulkChunkStmt != nil {
+		if cerr := q.bulkChunkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bulkChunkStmt: %w", cerr)
+		}
+	}
+	if q.bulkEventsStmt != nil {
+		if cerr := q.bulkEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bulkEventsStmt: %w", cerr)
+		}
+	}
+	if q.bulkJobStmt != nil {
+		if cerr := q.bulkJobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bulkJobStmt: %w", cerr)
+		}
+	}
+	if q.bulkJobsStmt != nil {
+		if cerr := q.bulkJobsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bulkJobsStmt: %w", cerr)
+		}
+	}
+	if q.bulkRowOfStmt != nil {
+		if cerr := q.bulkRowOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bulkRowOfStmt: %w", cerr)
+		}
+	}
+	if q.bulkRowsStmt != nil {
+		if cerr := q.bulkRowsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bulkRowsStmt: %w", cerr)
+		}
+	}
+	if q.bulkRowsByStateStmt != nil {
+		if cerr := q.bulkRowsByStateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bulkRowsByStateStmt: %w", cerr)
+		}
+	}
+	if q.bulkRowsByVerdictStmt != nil {
+		if cerr := q.bulkRowsByVerdictStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bulkRowsByVerdictStmt: %w", cerr)
 		}
 	}
 	if q.countCustomersStmt != nil {
@@ -532,6 +625,11 @@ func (q *Queries) Close() error {
 	if q.customersOnceKnownAsStmt != nil {
 		if cerr := q.customersOnceKnownAsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing customersOnceKnownAsStmt: %w", cerr)
+		}
+	}
+	if q.deleteBulkChunkStmt != nil {
+		if cerr := q.deleteBulkChunkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteBulkChunkStmt: %w", cerr)
 		}
 	}
 	if q.deleteExpiredSessionsStmt != nil {
@@ -664,6 +762,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertActGroupRowStmt: %w", cerr)
 		}
 	}
+	if q.insertBulkChunkStmt != nil {
+		if cerr := q.insertBulkChunkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertBulkChunkStmt: %w", cerr)
+		}
+	}
+	if q.insertBulkJobStmt != nil {
+		if cerr := q.insertBulkJobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertBulkJobStmt: %w", cerr)
+		}
+	}
+	if q.insertBulkRowStmt != nil {
+		if cerr := q.insertBulkRowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertBulkRowStmt: %w", cerr)
+		}
+	}
 	if q.insertCustomerStmt != nil {
 		if cerr := q.insertCustomerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertCustomerStmt: %w", cerr)
@@ -727,6 +840,11 @@ func (q *Queries) Close() error {
 	if q.keepIdentifierStmt != nil {
 		if cerr := q.keepIdentifierStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing keepIdentifierStmt: %w", cerr)
+		}
+	}
+	if q.lastBulkNumberStmt != nil {
+		if cerr := q.lastBulkNumberStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastBulkNumberStmt: %w", cerr)
 		}
 	}
 	if q.leaseRequestStmt != nil {
@@ -892,6 +1010,16 @@ func (q *Queries) Close() error {
 	if q.requestsOfStmt != nil {
 		if cerr := q.requestsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing requestsOfStmt: %w", cerr)
+		}
+	}
+	if q.saveBulkJobStmt != nil {
+		if cerr := q.saveBulkJobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveBulkJobStmt: %w", cerr)
+		}
+	}
+	if q.saveBulkRowStmt != nil {
+		if cerr := q.saveBulkRowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveBulkRowStmt: %w", cerr)
 		}
 	}
 	if q.saveDriftStmt != nil {
@@ -1117,8 +1245,17 @@ type Queries struct {
 	actGroupRequestsStmt           *sql.Stmt
 	actGroupRowsStmt               *sql.Stmt
 	actGroupsOfStmt                *sql.Stmt
+	activeBulkJobsStmt             *sql.Stmt
 	addTagStmt                     *sql.Stmt
 	addToStatusCountStmt           *sql.Stmt
+	bulkChunkStmt                  *sql.Stmt
+	bulkEventsStmt                 *sql.Stmt
+	bulkJobStmt                    *sql.Stmt
+	bulkJobsStmt                   *sql.Stmt
+	bulkRowOfStmt                  *sql.Stmt
+	bulkRowsStmt                   *sql.Stmt
+	bulkRowsByStateStmt            *sql.Stmt
+	bulkRowsByVerdictStmt          *sql.Stmt
 	countCustomersStmt             *sql.Stmt
 	countOpenDriftStmt             *sql.Stmt
 	countTagStmt                   *sql.Stmt
@@ -1131,6 +1268,7 @@ type Queries struct {
 	customersByLabelStmt           *sql.Stmt
 	customersByTagStmt             *sql.Stmt
 	customersOnceKnownAsStmt       *sql.Stmt
+	deleteBulkChunkStmt            *sql.Stmt
 	deleteExpiredSessionsStmt      *sql.Stmt
 	deleteSessionStmt              *sql.Stmt
 	deleteSetupLinksStmt           *sql.Stmt
@@ -1157,6 +1295,9 @@ type Queries struct {
 	indexTextStmt                  *sql.Stmt
 	insertActGroupStmt             *sql.Stmt
 	insertActGroupRowStmt          *sql.Stmt
+	insertBulkChunkStmt            *sql.Stmt
+	insertBulkJobStmt              *sql.Stmt
+	insertBulkRowStmt              *sql.Stmt
 	insertCustomerStmt             *sql.Stmt
 	insertEntitlementStmt          *sql.Stmt
 	insertEventStmt                *sql.Stmt
@@ -1170,6 +1311,7 @@ type Queries struct {
 	insertViewStmt                 *sql.Stmt
 	jobStmt                        *sql.Stmt
 	keepIdentifierStmt             *sql.Stmt
+	lastBulkNumberStmt             *sql.Stmt
 	leaseRequestStmt               *sql.Stmt
 	leaseStrandedStmt              *sql.Stmt
 	lineStmt                       *sql.Stmt
@@ -1203,6 +1345,8 @@ type Queries struct {
 	requestStmt                    *sql.Stmt
 	requestsByStartStmt            *sql.Stmt
 	requestsOfStmt                 *sql.Stmt
+	saveBulkJobStmt                *sql.Stmt
+	saveBulkRowStmt                *sql.Stmt
 	saveDriftStmt                  *sql.Stmt
 	saveJobStmt                    *sql.Stmt
 	searchCustomersStmt            *sql.Stmt
@@ -1253,8 +1397,17 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		actGroupRequestsStmt:           q.actGroupRequestsStmt,
 		actGroupRowsStmt:               q.actGroupRowsStmt,
 		actGroupsOfStmt:                q.actGroupsOfStmt,
+		activeBulkJobsStmt:             q.activeBulkJobsStmt,
 		addTagStmt:                     q.addTagStmt,
 		addToStatusCountStmt:           q.addToStatusCountStmt,
+		bulkChunkStmt:                  q.bulkChunkStmt,
+		bulkEventsStmt:                 q.bulkEventsStmt,
+		bulkJobStmt:                    q.bulkJobStmt,
+		bulkJobsStmt:                   q.bulkJobsStmt,
+		bulkRowOfStmt:                  q.bulkRowOfStmt,
+		bulkRowsStmt:                   q.bulkRowsStmt,
+		bulkRowsByStateStmt:            q.bulkRowsByStateStmt,
+		bulkRowsByVerdictStmt:          q.bulkRowsByVerdictStmt,
 		countCustomersStmt:             q.countCustomersStmt,
 		countOpenDriftStmt:             q.countOpenDriftStmt,
 		countTagStmt:                   q.countTagStmt,
@@ -1267,6 +1420,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		customersByLabelStmt:           q.customersByLabelStmt,
 		customersByTagStmt:             q.customersByTagStmt,
 		customersOnceKnownAsStmt:       q.customersOnceKnownAsStmt,
+		deleteBulkChunkStmt:            q.deleteBulkChunkStmt,
 		deleteExpiredSessionsStmt:      q.deleteExpiredSessionsStmt,
 		deleteSessionStmt:              q.deleteSessionStmt,
 		deleteSetupLinksStmt:           q.deleteSetupLinksStmt,
@@ -1293,6 +1447,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		indexTextStmt:                  q.indexTextStmt,
 		insertActGroupStmt:             q.insertActGroupStmt,
 		insertActGroupRowStmt:          q.insertActGroupRowStmt,
+		insertBulkChunkStmt:            q.insertBulkChunkStmt,
+		insertBulkJobStmt:              q.insertBulkJobStmt,
+		insertBulkRowStmt:              q.insertBulkRowStmt,
 		insertCustomerStmt:             q.insertCustomerStmt,
 		insertEntitlementStmt:          q.insertEntitlementStmt,
 		insertEventStmt:                q.insertEventStmt,
@@ -1306,6 +1463,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertViewStmt:                 q.insertViewStmt,
 		jobStmt:                        q.jobStmt,
 		keepIdentifierStmt:             q.keepIdentifierStmt,
+		lastBulkNumberStmt:             q.lastBulkNumberStmt,
 		leaseRequestStmt:               q.leaseRequestStmt,
 		leaseStrandedStmt:              q.leaseStrandedStmt,
 		lineStmt:                       q.lineStmt,
@@ -1339,6 +1497,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		requestStmt:                    q.requestStmt,
 		requestsByStartStmt:            q.requestsByStartStmt,
 		requestsOfStmt:                 q.requestsOfStmt,
+		saveBulkJobStmt:                q.saveBulkJobStmt,
+		saveBulkRowStmt:                q.saveBulkRowStmt,
 		saveDriftStmt:                  q.saveDriftStmt,
 		saveJobStmt:                    q.saveJobStmt,
 		searchCustomersStmt:            q.searchCustomersStmt,

@@ -10,7 +10,7 @@ import (
 )
 
 const customerEvents = `-- name: CustomerEvents :many
-SELECT id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id FROM events WHERE customer_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id, bulk_id FROM events WHERE customer_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type CustomerEventsParams struct {
@@ -41,6 +41,7 @@ func (q *Queries) CustomerEvents(ctx context.Context, arg CustomerEventsParams) 
 			&i.StatusTo,
 			&i.EvidenceID,
 			&i.NotificationID,
+			&i.BulkID,
 		); err != nil {
 			return nil, err
 		}
@@ -56,7 +57,7 @@ func (q *Queries) CustomerEvents(ctx context.Context, arg CustomerEventsParams) 
 }
 
 const events = `-- name: Events :many
-SELECT id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id FROM events WHERE entitlement_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id, bulk_id FROM events WHERE entitlement_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type EventsParams struct {
@@ -87,6 +88,7 @@ func (q *Queries) Events(ctx context.Context, arg EventsParams) ([]Event, error)
 			&i.StatusTo,
 			&i.EvidenceID,
 			&i.NotificationID,
+			&i.BulkID,
 		); err != nil {
 			return nil, err
 		}
@@ -102,8 +104,9 @@ func (q *Queries) Events(ctx context.Context, arg EventsParams) ([]Event, error)
 }
 
 const insertEvent = `-- name: InsertEvent :exec
-INSERT INTO events (id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO events (id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id,
+  bulk_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 `
 
 type InsertEventParams struct {
@@ -120,6 +123,7 @@ type InsertEventParams struct {
 	StatusTo       string
 	EvidenceID     string
 	NotificationID string
+	BulkID         string
 }
 
 func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error {
@@ -137,6 +141,7 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error 
 		arg.StatusTo,
 		arg.EvidenceID,
 		arg.NotificationID,
+		arg.BulkID,
 	)
 	return err
 }

@@ -35,6 +35,54 @@ type ActGroupRow struct {
 	Why           string
 }
 
+type BulkChunk struct {
+	JobID string
+	N     int64
+	Items string
+}
+
+type BulkJob struct {
+	ID            string
+	Number        int64
+	Ask           string
+	Source        string
+	Filter        string
+	State         string
+	Cursor        string
+	Counts        string
+	Slot          int64
+	Message       string
+	ActorKind     string
+	ActorID       string
+	ActorName     string
+	ConfirmedKind string
+	ConfirmedID   string
+	ConfirmedName string
+	Created       int64
+	Confirmed     int64
+	Updated       int64
+}
+
+type BulkRow struct {
+	JobID              string
+	N                  int64
+	Input              string
+	Ask                string
+	EntitlementID      string
+	Ref                string
+	CustomerIdentifier string
+	ProductKey         string
+	Status             string
+	Verdict            string
+	Why                string
+	State              string
+	RequestID          string
+	Message            string
+	Judged             int64
+	Asked              int64
+	Settled            int64
+}
+
 type Customer struct {
 	ID         string
 	Identifier string
@@ -131,6 +179,7 @@ type Event struct {
 	StatusTo       string
 	EvidenceID     string
 	NotificationID string
+	BulkID         string
 }
 
 type Evidence struct {

@@ -10,7 +10,7 @@ import (
 )
 
 const customerTimeline = `-- name: CustomerTimeline :many
-SELECT id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id FROM events WHERE customer_id = $1 AND id < $2
+SELECT id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id, bulk_id FROM events WHERE customer_id = $1 AND id < $2
   AND (CAST($3 AS TEXT) = '' OR actor_kind = $3) ORDER BY id DESC LIMIT $4
 `
 
@@ -49,6 +49,7 @@ func (q *Queries) CustomerTimeline(ctx context.Context, arg CustomerTimelinePara
 			&i.StatusTo,
 			&i.EvidenceID,
 			&i.NotificationID,
+			&i.BulkID,
 		); err != nil {
 			return nil, err
 		}
@@ -64,7 +65,7 @@ func (q *Queries) CustomerTimeline(ctx context.Context, arg CustomerTimelinePara
 }
 
 const entitlementTimeline = `-- name: EntitlementTimeline :many
-SELECT id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id FROM events WHERE entitlement_id = $1 AND id < $2
+SELECT id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id, bulk_id FROM events WHERE entitlement_id = $1 AND id < $2
   AND (CAST($3 AS TEXT) = '' OR actor_kind = $3) ORDER BY id DESC LIMIT $4
 `
 
@@ -105,6 +106,7 @@ func (q *Queries) EntitlementTimeline(ctx context.Context, arg EntitlementTimeli
 			&i.StatusTo,
 			&i.EvidenceID,
 			&i.NotificationID,
+			&i.BulkID,
 		); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 -- name: InsertEvent :exec
-INSERT INTO events (id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+INSERT INTO events (id, entitlement_id, customer_id, at, actor_kind, actor_id, actor_name, kind, text, status_from, status_to, evidence_id, notification_id,
+  bulk_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
 
 -- name: Events :many
 SELECT * FROM events WHERE entitlement_id = $1 ORDER BY id DESC LIMIT $2;
