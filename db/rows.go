@@ -29,7 +29,8 @@ func customer(c queries.Customer) resale.Customer {
 }
 
 func product(p queries.Product, m queries.Merchant) resale.Product {
-	return resale.Product{ID: p.ID, Key: p.ProductKey, Name: p.Name, Merchant: resale.Merchant{ID: m.ID, Key: m.AccountKey, Name: m.Name}}
+	return resale.Product{ID: p.ID, Key: p.ProductKey, Name: p.Name, Merchant: merchant(m), DefaultData: p.DefaultData,
+		Retired: instant(p.Retired), Version: p.Version}
 }
 
 func offer(o queries.Offer) resale.Offer {

@@ -155,7 +155,7 @@ func (s sqlite) unique(err error) (string, bool) {
 	text := err.Error()
 	_, column, _ := strings.Cut(text[strings.LastIndex(text, ": ")+1:], ".")
 	column, _, _ = strings.Cut(column, " ")
-	return column, true
+	return strings.TrimSuffix(column, ","), true // the first of several
 }
 
 func (s sqlite) passing(error) bool { return false }

@@ -23,6 +23,7 @@ type tx struct {
 	changes []resale.Change         // announced
 	counts  map[resale.Status]int64 // by how much the status counts change
 	former  *bool                   // whether there are any former identifiers, once it was looked up
+	tallies map[resale.Tally]int64  // and the tallies
 }
 
 // never is when a settled request falls due.
@@ -101,7 +102,7 @@ func (t *tx) InsertEntitlement(ctx context.Context, e resale.Entitlement) error 
 			"ref":        resale.Conflict("ref", "The reference %s is taken.", e.Ref)})
 	}
 	t.counts[e.Status]++
-	return nil
+	return t.begin(ctx, e)
 }
 
 func (t *tx) UpdateEntitlement(ctx context.Context, before, after resale.Entitlement) error {
@@ -139,7 +140,7 @@ func (t *tx) UpdateEntitlement(ctx context.Context, before, after resale.Entitle
 		t.counts[before.Status]--
 		t.counts[after.Status]++
 	}
-	return nil
+	return t.follow(ctx, before, after)
 }
 
 func (t *tx) LockEntitlement(ctx context.Context, id string) (resale.Entitlement, error) {

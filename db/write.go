@@ -267,6 +267,7 @@ func (w writer) late(ctx context.Context, err error) error {
 type batch struct {
 	q       *queries.Queries
 	counts  map[resale.Status]int64
+	tallies map[resale.Tally]int64
 	changes []resale.Change
 }
 
@@ -275,6 +276,7 @@ func (b *batch) add(t *tx) {
 	for status, n := range t.counts {
 		b.counts[status] += n
 	}
+	b.addTallies(t)
 	b.changes = append(b.changes, t.changes...)
 }
 
@@ -287,6 +289,9 @@ func (b *batch) finish(ctx context.Context, t *sql.Tx, e engine) error {
 				return err
 			}
 		}
+	}
+	if err := b.storeTallies(ctx); err != nil {
+		return err
 	}
 	return e.notify(ctx, t, b.changes)
 }

@@ -130,6 +130,9 @@ func (s *Service) Update(ctx context.Context, by Actor, ref string, n NewTerms) 
 			if p.Merchant.Key != e.MerchantKey {
 				return Invalid("product", "%s is not of the same merchant. Cancel this entitlement and create another.", p.Name)
 			}
+			if !p.Offered() {
+				return Invalid("product", "%s is not offered any more. Choose another product.", p.Name)
+			}
 			t.ProductKey = p.Key
 		}
 		t, err := s.onlyNew(ctx, e, t)

@@ -1,12 +1,18 @@
 package resale
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Merchant is a company whose subscriptions are resold. Key is Bango's merchantAccountKey, case-sensitive.
 type Merchant struct {
 	ID   string
 	Key  string
 	Name string
+
+	LinkHosts string // where its registration links may lead, comma-separated; empty where the portal's own rule is enough
+	Version   int64  // how often it was changed
 }
 
 // Product is what a merchant sells. Key is Bango's productKey.
@@ -16,6 +22,10 @@ type Product struct {
 	Key      string
 	Name     string
 	Offers   []Offer
+
+	DefaultData string    // custom data of a new entitlement for which none is given, a JSON object; empty for none
+	Retired     time.Time // since when it is not offered any more; zero while it is
+	Version     int64     // how often it was changed, its offers and texts too
 }
 
 // Offer is a way to sell a product. Key is Bango's offerKey.

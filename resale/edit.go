@@ -54,5 +54,3 @@ func edits(from, to Customer) string {
 	}
 	return strings.Join(said, ", ")
 }
-
-func quoted(s string) string { return "“" + clip(s, MaxEmail) + "”" }

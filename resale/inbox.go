@@ -109,6 +109,9 @@ func (s *Service) applyNotification(ctx context.Context, tx Tx, n Notification, 
 		return false, err
 	}
 	n.EntitlementID = before.ID
+	if err := s.dropUnsafeLink(ctx, tx, before, &hint.Fact); err != nil {
+		return false, err
+	}
 	after, text := before, ""
 	switch {
 	case unreadable != nil:

@@ -133,6 +133,9 @@ func (s *Service) CreateEntitlement(ctx context.Context, by Actor, n NewEntitlem
 	if err != nil {
 		return Entitlement{}, err
 	}
+	if err := s.fillDefaults(ctx, e.ProductID, &terms); err != nil {
+		return Entitlement{}, err
+	}
 	err = s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if !n.Anyway {
 			if err := s.guard(ctx, tx, by, e); err != nil {
@@ -183,6 +186,9 @@ func (s *Service) newEntitlement(ctx context.Context, by Actor, n NewEntitlement
 		if o.ID == n.OfferID {
 			offer = o
 		}
+	}
+	if !product.Offered() {
+		return Entitlement{}, Invalid("product", "%s is not offered any more. Choose another product.", product.Name)
 	}
 	if n.OfferID != "" && offer.ID == "" {
 		return Entitlement{}, Invalid("offer", "This offer does not belong to %s.", product.Name)

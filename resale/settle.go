@@ -36,6 +36,9 @@ func (s *Service) settle(ctx context.Context, r Request, answers []Answer, began
 				return err
 			}
 		}
+		if last.unsafe, err = s.unsafeLink(ctx, tx, before, last); err != nil {
+			return err
+		}
 		o := s.outcome(before, r, last)
 		if asked, err = s.change(ctx, tx, before, &o.after, o.doubted); err != nil {
 			return err
@@ -160,11 +163,9 @@ func (s *Service) outcome(e Entitlement, r Request, a Answer) outcome {
 
 // applyAnswer lets Bango's record, as an answer tells it, have its effect.
 func (s *Service) applyAnswer(o *outcome, r Request, a Answer) {
-	unsafe := error(nil)
-	if a.Verdict == VerdictAction && a.Action == NavigateToURL {
-		if unsafe = s.links.Check(a.ActionURL); unsafe == nil {
-			a.Fact.RegistrationURL, a.Fact.RegistrationExpires = a.ActionURL, a.ActionExpires
-		}
+	unsafe := a.unsafe
+	if a.leads() && unsafe == nil {
+		a.Fact.RegistrationURL, a.Fact.RegistrationExpires = a.ActionURL, a.ActionExpires
 	}
 	before, effect := o.after, EffectRepeated
 	o.after, effect = Apply(before, a.Fact)

@@ -83,6 +83,9 @@ type Reader interface {
 	CountToPoint(ctx context.Context, base string) (int64, error)
 	StatusCounts(ctx context.Context) (map[Status]int64, error) // kept, not counted
 
+	PlotReader
+	CatalogueReader
+
 	Request(ctx context.Context, id string) (Request, error)
 	RequestsOf(ctx context.Context, entitlementID string, limit int) ([]Request, error) // newest first
 	Events(ctx context.Context, entitlementID string, limit int) ([]Event, error)       // newest first
@@ -128,9 +131,10 @@ type Tx interface {
 	ForgetText(ctx context.Context, kind TextKind, id string) error
 	// UpsertCatalogue adds the row's merchant, product and offer, or renames them.
 	UpsertCatalogue(ctx context.Context, r CatalogueRow) error
+	CatalogueWriter
 
 	InsertEntitlement(ctx context.Context, e Entitlement) error // CodeConflict, field form_token or ref
-	// UpdateEntitlement stores every field that can change, and keeps the status counts.
+	// UpdateEntitlement stores every field that can change, and keeps the status counts, the life and its tallies.
 	UpdateEntitlement(ctx context.Context, before, after Entitlement) error
 	// LockEntitlement returns the entitlement, which no other transaction changes until this one ends.
 	LockEntitlement(ctx context.Context, id string) (Entitlement, error)

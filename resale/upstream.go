@@ -66,6 +66,7 @@ type Answer struct {
 	ActionExpires time.Time     // until when the merchant takes ActionURL; zero where nobody said
 	Message       string        // what happened, in a sentence; Bango's own words where it gave some
 	RetryAfter    time.Duration // not before that; 0 where Bango gave none
+	unsafe        error         // why ActionURL must not be followed, nil where it may
 	Evidence      Evidence      // ID and RequestID are left to the caller
 
 	NotAvailable bool // of VerdictRefused: the merchant does not do such a thing

@@ -74,7 +74,7 @@ func (q *Queries) OffersOf(ctx context.Context, productID string) ([]Offer, erro
 }
 
 const product = `-- name: Product :one
-SELECT products.id, products.merchant_id, products.product_key, products.name, merchants.id, merchants.account_key, merchants.name FROM products JOIN merchants ON merchants.id = products.merchant_id
+SELECT products.id, products.merchant_id, products.product_key, products.name, products.default_data, products.retired, products.version, merchants.id, merchants.account_key, merchants.name, merchants.link_hosts, merchants.version FROM products JOIN merchants ON merchants.id = products.merchant_id
 WHERE products.id = $1
 `
 
@@ -91,15 +91,20 @@ func (q *Queries) Product(ctx context.Context, id string) (ProductRow, error) {
 		&i.Product.MerchantID,
 		&i.Product.ProductKey,
 		&i.Product.Name,
+		&i.Product.DefaultData,
+		&i.Product.Retired,
+		&i.Product.Version,
 		&i.Merchant.ID,
 		&i.Merchant.AccountKey,
 		&i.Merchant.Name,
+		&i.Merchant.LinkHosts,
+		&i.Merchant.Version,
 	)
 	return i, err
 }
 
 const productByKeys = `-- name: ProductByKeys :one
-SELECT products.id, products.merchant_id, products.product_key, products.name, merchants.id, merchants.account_key, merchants.name FROM products JOIN merchants ON merchants.id = products.merchant_id
+SELECT products.id, products.merchant_id, products.product_key, products.name, products.default_data, products.retired, products.version, merchants.id, merchants.account_key, merchants.name, merchants.link_hosts, merchants.version FROM products JOIN merchants ON merchants.id = products.merchant_id
 WHERE merchants.account_key = $1 AND products.product_key = $2
 `
 
@@ -121,15 +126,20 @@ func (q *Queries) ProductByKeys(ctx context.Context, arg ProductByKeysParams) (P
 		&i.Product.MerchantID,
 		&i.Product.ProductKey,
 		&i.Product.Name,
+		&i.Product.DefaultData,
+		&i.Product.Retired,
+		&i.Product.Version,
 		&i.Merchant.ID,
 		&i.Merchant.AccountKey,
 		&i.Merchant.Name,
+		&i.Merchant.LinkHosts,
+		&i.Merchant.Version,
 	)
 	return i, err
 }
 
 const products = `-- name: Products :many
-SELECT products.id, products.merchant_id, products.product_key, products.name, merchants.id, merchants.account_key, merchants.name FROM products JOIN merchants ON merchants.id = products.merchant_id
+SELECT products.id, products.merchant_id, products.product_key, products.name, products.default_data, products.retired, products.version, merchants.id, merchants.account_key, merchants.name, merchants.link_hosts, merchants.version FROM products JOIN merchants ON merchants.id = products.merchant_id
 ORDER BY merchants.name, merchants.id, products.name, products.id
 `
 
@@ -152,9 +162,14 @@ func (q *Queries) Products(ctx context.Context) ([]ProductsRow, error) {
 			&i.Product.MerchantID,
 			&i.Product.ProductKey,
 			&i.Product.Name,
+			&i.Product.DefaultData,
+			&i.Product.Retired,
+			&i.Product.Version,
 			&i.Merchant.ID,
 			&i.Merchant.AccountKey,
 			&i.Merchant.Name,
+			&i.Merchant.LinkHosts,
+			&i.Merchant.Version,
 		); err != nil {
 			return nil, err
 		}
@@ -171,7 +186,8 @@ func (q *Queries) Products(ctx context.Context) ([]ProductsRow, error) {
 
 const upsertMerchant = `-- name: UpsertMerchant :one
 INSERT INTO merchants (id, account_key, name) VALUES ($1, $2, $3)
-ON CONFLICT (account_key) DO UPDATE SET name = excluded.name RETURNING id
+ON CONFLICT (account_key) DO UPDATE SET name = excluded.name,
+  version = merchants.version + CASE WHEN merchants.name <> excluded.name THEN 1 ELSE 0 END RETURNING id
 `
 
 type UpsertMerchantParams struct {
@@ -211,7 +227,8 @@ func (q *Queries) UpsertOffer(ctx context.Context, arg UpsertOfferParams) error 
 
 const upsertProduct = `-- name: UpsertProduct :one
 INSERT INTO products (id, merchant_id, product_key, name) VALUES ($1, $2, $3, $4)
-ON CONFLICT (merchant_id, product_key) DO UPDATE SET name = excluded.name RETURNING id
+ON CONFLICT (merchant_id, product_key) DO UPDATE SET name = excluded.name,
+  version = products.version + CASE WHEN products.name <> excluded.name THEN 1 ELSE 0 END RETURNING id
 `
 
 type UpsertProductParams struct {

@@ -60,6 +60,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addToStatusCountStmt, err = db.PrepareContext(ctx, addToStatusCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToStatusCount: %w", err)
 	}
+	if q.addToTallyStmt, err = db.PrepareContext(ctx, addToTally); err != nil {
+		return nil, fmt.Errorf("error preparing query AddToTally: %w", err)
+	}
 	if q.bulkChunkStmt, err = db.PrepareContext(ctx, bulkChunk); err != nil {
 		return nil, fmt.Errorf("error preparing query BulkChunk: %w", err)
 	}
@@ -84,6 +87,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.bulkRowsByVerdictStmt, err = db.PrepareContext(ctx, bulkRowsByVerdict); err != nil {
 		return nil, fmt.Errorf("error preparing query BulkRowsByVerdict: %w", err)
 	}
+	if q.catalogueEventsStmt, err = db.PrepareContext(ctx, catalogueEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query CatalogueEvents: %w", err)
+	}
+	if q.cohortTalliesStmt, err = db.PrepareContext(ctx, cohortTallies); err != nil {
+		return nil, fmt.Errorf("error preparing query CohortTallies: %w", err)
+	}
 	if q.countCustomersStmt, err = db.PrepareContext(ctx, countCustomers); err != nil {
 		return nil, fmt.Errorf("error preparing query CountCustomers: %w", err)
 	}
@@ -95,6 +104,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countToPointStmt, err = db.PrepareContext(ctx, countToPoint); err != nil {
 		return nil, fmt.Errorf("error preparing query CountToPoint: %w", err)
+	}
+	if q.countWaitingStmt, err = db.PrepareContext(ctx, countWaiting); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWaiting: %w", err)
 	}
 	if q.customerStmt, err = db.PrepareContext(ctx, customer); err != nil {
 		return nil, fmt.Errorf("error preparing query Customer: %w", err)
@@ -120,11 +132,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.customersOnceKnownAsStmt, err = db.PrepareContext(ctx, customersOnceKnownAs); err != nil {
 		return nil, fmt.Errorf("error preparing query CustomersOnceKnownAs: %w", err)
 	}
+	if q.dayTalliesStmt, err = db.PrepareContext(ctx, dayTallies); err != nil {
+		return nil, fmt.Errorf("error preparing query DayTallies: %w", err)
+	}
 	if q.deleteBulkChunkStmt, err = db.PrepareContext(ctx, deleteBulkChunk); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteBulkChunk: %w", err)
 	}
 	if q.deleteExpiredSessionsStmt, err = db.PrepareContext(ctx, deleteExpiredSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredSessions: %w", err)
+	}
+	if q.deleteProductTextStmt, err = db.PrepareContext(ctx, deleteProductText); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteProductText: %w", err)
 	}
 	if q.deleteSessionStmt, err = db.PrepareContext(ctx, deleteSession); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSession: %w", err)
@@ -210,6 +228,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertBulkRowStmt, err = db.PrepareContext(ctx, insertBulkRow); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertBulkRow: %w", err)
 	}
+	if q.insertCatalogueEventStmt, err = db.PrepareContext(ctx, insertCatalogueEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertCatalogueEvent: %w", err)
+	}
 	if q.insertCustomerStmt, err = db.PrepareContext(ctx, insertCustomer); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCustomer: %w", err)
 	}
@@ -222,8 +243,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertEvidenceStmt, err = db.PrepareContext(ctx, insertEvidence); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvidence: %w", err)
 	}
+	if q.insertLifeStmt, err = db.PrepareContext(ctx, insertLife); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertLife: %w", err)
+	}
+	if q.insertMerchantStmt, err = db.PrepareContext(ctx, insertMerchant); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertMerchant: %w", err)
+	}
 	if q.insertNoteStmt, err = db.PrepareContext(ctx, insertNote); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertNote: %w", err)
+	}
+	if q.insertOfferStmt, err = db.PrepareContext(ctx, insertOffer); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertOffer: %w", err)
+	}
+	if q.insertProductStmt, err = db.PrepareContext(ctx, insertProduct); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertProduct: %w", err)
 	}
 	if q.insertRequestStmt, err = db.PrepareContext(ctx, insertRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertRequest: %w", err)
@@ -258,6 +291,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.leaseStrandedStmt, err = db.PrepareContext(ctx, leaseStranded); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseStranded: %w", err)
 	}
+	if q.lifeStmt, err = db.PrepareContext(ctx, life); err != nil {
+		return nil, fmt.Errorf("error preparing query Life: %w", err)
+	}
 	if q.lineStmt, err = db.PrepareContext(ctx, line); err != nil {
 		return nil, fmt.Errorf("error preparing query Line: %w", err)
 	}
@@ -273,8 +309,35 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.liveRequestsOfStmt, err = db.PrepareContext(ctx, liveRequestsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query LiveRequestsOf: %w", err)
 	}
+	if q.livesActivatedStmt, err = db.PrepareContext(ctx, livesActivated); err != nil {
+		return nil, fmt.Errorf("error preparing query LivesActivated: %w", err)
+	}
+	if q.livesCreatedStmt, err = db.PrepareContext(ctx, livesCreated); err != nil {
+		return nil, fmt.Errorf("error preparing query LivesCreated: %w", err)
+	}
+	if q.livesCreatedOfStmt, err = db.PrepareContext(ctx, livesCreatedOf); err != nil {
+		return nil, fmt.Errorf("error preparing query LivesCreatedOf: %w", err)
+	}
+	if q.livesEndedStmt, err = db.PrepareContext(ctx, livesEnded); err != nil {
+		return nil, fmt.Errorf("error preparing query LivesEnded: %w", err)
+	}
+	if q.livesEndedForStmt, err = db.PrepareContext(ctx, livesEndedFor); err != nil {
+		return nil, fmt.Errorf("error preparing query LivesEndedFor: %w", err)
+	}
+	if q.livesWaitingStmt, err = db.PrepareContext(ctx, livesWaiting); err != nil {
+		return nil, fmt.Errorf("error preparing query LivesWaiting: %w", err)
+	}
 	if q.manualRequestsStmt, err = db.PrepareContext(ctx, manualRequests); err != nil {
 		return nil, fmt.Errorf("error preparing query ManualRequests: %w", err)
+	}
+	if q.merchantStmt, err = db.PrepareContext(ctx, merchant); err != nil {
+		return nil, fmt.Errorf("error preparing query Merchant: %w", err)
+	}
+	if q.merchantByKeyStmt, err = db.PrepareContext(ctx, merchantByKey); err != nil {
+		return nil, fmt.Errorf("error preparing query MerchantByKey: %w", err)
+	}
+	if q.merchantsStmt, err = db.PrepareContext(ctx, merchants); err != nil {
+		return nil, fmt.Errorf("error preparing query Merchants: %w", err)
 	}
 	if q.mostUsedStmt, err = db.PrepareContext(ctx, mostUsed); err != nil {
 		return nil, fmt.Errorf("error preparing query MostUsed: %w", err)
@@ -327,6 +390,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.productByKeysStmt, err = db.PrepareContext(ctx, productByKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ProductByKeys: %w", err)
 	}
+	if q.productTextsStmt, err = db.PrepareContext(ctx, productTexts); err != nil {
+		return nil, fmt.Errorf("error preparing query ProductTexts: %w", err)
+	}
 	if q.productsStmt, err = db.PrepareContext(ctx, products); err != nil {
 		return nil, fmt.Errorf("error preparing query Products: %w", err)
 	}
@@ -341,6 +407,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.removeTagStmt, err = db.PrepareContext(ctx, removeTag); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveTag: %w", err)
+	}
+	if q.renameOfferStmt, err = db.PrepareContext(ctx, renameOffer); err != nil {
+		return nil, fmt.Errorf("error preparing query RenameOffer: %w", err)
 	}
 	if q.requestStmt, err = db.PrepareContext(ctx, request); err != nil {
 		return nil, fmt.Errorf("error preparing query Request: %w", err)
@@ -390,6 +459,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setPreferenceStmt, err = db.PrepareContext(ctx, setPreference); err != nil {
 		return nil, fmt.Errorf("error preparing query SetPreference: %w", err)
 	}
+	if q.setProductTextStmt, err = db.PrepareContext(ctx, setProductText); err != nil {
+		return nil, fmt.Errorf("error preparing query SetProductText: %w", err)
+	}
 	if q.settingStmt, err = db.PrepareContext(ctx, setting); err != nil {
 		return nil, fmt.Errorf("error preparing query Setting: %w", err)
 	}
@@ -414,6 +486,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.tagsOfStmt, err = db.PrepareContext(ctx, tagsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query TagsOf: %w", err)
 	}
+	if q.textLanguagesStmt, err = db.PrepareContext(ctx, textLanguages); err != nil {
+		return nil, fmt.Errorf("error preparing query TextLanguages: %w", err)
+	}
 	if q.touchEntitlementStmt, err = db.PrepareContext(ctx, touchEntitlement); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchEntitlement: %w", err)
 	}
@@ -429,11 +504,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.updateEntitlementStmt, err = db.PrepareContext(ctx, updateEntitlement); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateEntitlement: %w", err)
 	}
+	if q.updateLifeStmt, err = db.PrepareContext(ctx, updateLife); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateLife: %w", err)
+	}
+	if q.updateMerchantStmt, err = db.PrepareContext(ctx, updateMerchant); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateMerchant: %w", err)
+	}
 	if q.updateNoteStmt, err = db.PrepareContext(ctx, updateNote); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateNote: %w", err)
 	}
 	if q.updateNotificationStmt, err = db.PrepareContext(ctx, updateNotification); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateNotification: %w", err)
+	}
+	if q.updateProductStmt, err = db.PrepareContext(ctx, updateProduct); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateProduct: %w", err)
 	}
 	if q.updateRequestStmt, err = db.PrepareContext(ctx, updateRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateRequest: %w", err)
@@ -527,6 +611,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addToStatusCountStmt: %w", cerr)
 		}
 	}
+	if q.addToTallyStmt != nil {
+		if cerr := q.addToTallyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addToTallyStmt: %w", cerr)
+		}
+	}
 	if q.bulkChunkStmt != nil {
 		if cerr := q.bulkChunkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing bulkChunkStmt: %w", cerr)
@@ -567,6 +656,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing bulkRowsByVerdictStmt: %w", cerr)
 		}
 	}
+	if q.catalogueEventsStmt != nil {
+		if cerr := q.catalogueEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing catalogueEventsStmt: %w", cerr)
+		}
+	}
+	if q.cohortTalliesStmt != nil {
+		if cerr := q.cohortTalliesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing cohortTalliesStmt: %w", cerr)
+		}
+	}
 	if q.countCustomersStmt != nil {
 		if cerr := q.countCustomersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countCustomersStmt: %w", cerr)
@@ -585,6 +684,11 @@ func (q *Queries) Close() error {
 	if q.countToPointStmt != nil {
 		if cerr := q.countToPointStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countToPointStmt: %w", cerr)
+		}
+	}
+	if q.countWaitingStmt != nil {
+		if cerr := q.countWaitingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWaitingStmt: %w", cerr)
 		}
 	}
 	if q.customerStmt != nil {
@@ -627,6 +731,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing customersOnceKnownAsStmt: %w", cerr)
 		}
 	}
+	if q.dayTalliesStmt != nil {
+		if cerr := q.dayTalliesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dayTalliesStmt: %w", cerr)
+		}
+	}
 	if q.deleteBulkChunkStmt != nil {
 		if cerr := q.deleteBulkChunkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteBulkChunkStmt: %w", cerr)
@@ -635,6 +744,11 @@ func (q *Queries) Close() error {
 	if q.deleteExpiredSessionsStmt != nil {
 		if cerr := q.deleteExpiredSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteExpiredSessionsStmt: %w", cerr)
+		}
+	}
+	if q.deleteProductTextStmt != nil {
+		if cerr := q.deleteProductTextStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteProductTextStmt: %w", cerr)
 		}
 	}
 	if q.deleteSessionStmt != nil {
@@ -777,6 +891,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertBulkRowStmt: %w", cerr)
 		}
 	}
+	if q.insertCatalogueEventStmt != nil {
+		if cerr := q.insertCatalogueEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertCatalogueEventStmt: %w", cerr)
+		}
+	}
 	if q.insertCustomerStmt != nil {
 		if cerr := q.insertCustomerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertCustomerStmt: %w", cerr)
@@ -797,9 +916,29 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertEvidenceStmt: %w", cerr)
 		}
 	}
+	if q.insertLifeStmt != nil {
+		if cerr := q.insertLifeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertLifeStmt: %w", cerr)
+		}
+	}
+	if q.insertMerchantStmt != nil {
+		if cerr := q.insertMerchantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertMerchantStmt: %w", cerr)
+		}
+	}
 	if q.insertNoteStmt != nil {
 		if cerr := q.insertNoteStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertNoteStmt: %w", cerr)
+		}
+	}
+	if q.insertOfferStmt != nil {
+		if cerr := q.insertOfferStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertOfferStmt: %w", cerr)
+		}
+	}
+	if q.insertProductStmt != nil {
+		if cerr := q.insertProductStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertProductStmt: %w", cerr)
 		}
 	}
 	if q.insertRequestStmt != nil {
@@ -857,6 +996,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing leaseStrandedStmt: %w", cerr)
 		}
 	}
+	if q.lifeStmt != nil {
+		if cerr := q.lifeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lifeStmt: %w", cerr)
+		}
+	}
 	if q.lineStmt != nil {
 		if cerr := q.lineStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lineStmt: %w", cerr)
@@ -882,9 +1026,54 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing liveRequestsOfStmt: %w", cerr)
 		}
 	}
+	if q.livesActivatedStmt != nil {
+		if cerr := q.livesActivatedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing livesActivatedStmt: %w", cerr)
+		}
+	}
+	if q.livesCreatedStmt != nil {
+		if cerr := q.livesCreatedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing livesCreatedStmt: %w", cerr)
+		}
+	}
+	if q.livesCreatedOfStmt != nil {
+		if cerr := q.livesCreatedOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing livesCreatedOfStmt: %w", cerr)
+		}
+	}
+	if q.livesEndedStmt != nil {
+		if cerr := q.livesEndedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing livesEndedStmt: %w", cerr)
+		}
+	}
+	if q.livesEndedForStmt != nil {
+		if cerr := q.livesEndedForStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing livesEndedForStmt: %w", cerr)
+		}
+	}
+	if q.livesWaitingStmt != nil {
+		if cerr := q.livesWaitingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing livesWaitingStmt: %w", cerr)
+		}
+	}
 	if q.manualRequestsStmt != nil {
 		if cerr := q.manualRequestsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing manualRequestsStmt: %w", cerr)
+		}
+	}
+	if q.merchantStmt != nil {
+		if cerr := q.merchantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing merchantStmt: %w", cerr)
+		}
+	}
+	if q.merchantByKeyStmt != nil {
+		if cerr := q.merchantByKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing merchantByKeyStmt: %w", cerr)
+		}
+	}
+	if q.merchantsStmt != nil {
+		if cerr := q.merchantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing merchantsStmt: %w", cerr)
 		}
 	}
 	if q.mostUsedStmt != nil {
@@ -972,6 +1161,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing productByKeysStmt: %w", cerr)
 		}
 	}
+	if q.productTextsStmt != nil {
+		if cerr := q.productTextsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing productTextsStmt: %w", cerr)
+		}
+	}
 	if q.productsStmt != nil {
 		if cerr := q.productsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing productsStmt: %w", cerr)
@@ -995,6 +1189,11 @@ func (q *Queries) Close() error {
 	if q.removeTagStmt != nil {
 		if cerr := q.removeTagStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeTagStmt: %w", cerr)
+		}
+	}
+	if q.renameOfferStmt != nil {
+		if cerr := q.renameOfferStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing renameOfferStmt: %w", cerr)
 		}
 	}
 	if q.requestStmt != nil {
@@ -1077,6 +1276,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setPreferenceStmt: %w", cerr)
 		}
 	}
+	if q.setProductTextStmt != nil {
+		if cerr := q.setProductTextStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setProductTextStmt: %w", cerr)
+		}
+	}
 	if q.settingStmt != nil {
 		if cerr := q.settingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing settingStmt: %w", cerr)
@@ -1117,6 +1321,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing tagsOfStmt: %w", cerr)
 		}
 	}
+	if q.textLanguagesStmt != nil {
+		if cerr := q.textLanguagesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing textLanguagesStmt: %w", cerr)
+		}
+	}
 	if q.touchEntitlementStmt != nil {
 		if cerr := q.touchEntitlementStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchEntitlementStmt: %w", cerr)
@@ -1142,6 +1351,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing updateEntitlementStmt: %w", cerr)
 		}
 	}
+	if q.updateLifeStmt != nil {
+		if cerr := q.updateLifeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateLifeStmt: %w", cerr)
+		}
+	}
+	if q.updateMerchantStmt != nil {
+		if cerr := q.updateMerchantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateMerchantStmt: %w", cerr)
+		}
+	}
 	if q.updateNoteStmt != nil {
 		if cerr := q.updateNoteStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateNoteStmt: %w", cerr)
@@ -1150,6 +1369,11 @@ func (q *Queries) Close() error {
 	if q.updateNotificationStmt != nil {
 		if cerr := q.updateNotificationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateNotificationStmt: %w", cerr)
+		}
+	}
+	if q.updateProductStmt != nil {
+		if cerr := q.updateProductStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateProductStmt: %w", cerr)
 		}
 	}
 	if q.updateRequestStmt != nil {
@@ -1248,6 +1472,7 @@ type Queries struct {
 	activeBulkJobsStmt             *sql.Stmt
 	addTagStmt                     *sql.Stmt
 	addToStatusCountStmt           *sql.Stmt
+	addToTallyStmt                 *sql.Stmt
 	bulkChunkStmt                  *sql.Stmt
 	bulkEventsStmt                 *sql.Stmt
 	bulkJobStmt                    *sql.Stmt
@@ -1256,10 +1481,13 @@ type Queries struct {
 	bulkRowsStmt                   *sql.Stmt
 	bulkRowsByStateStmt            *sql.Stmt
 	bulkRowsByVerdictStmt          *sql.Stmt
+	catalogueEventsStmt            *sql.Stmt
+	cohortTalliesStmt              *sql.Stmt
 	countCustomersStmt             *sql.Stmt
 	countOpenDriftStmt             *sql.Stmt
 	countTagStmt                   *sql.Stmt
 	countToPointStmt               *sql.Stmt
+	countWaitingStmt               *sql.Stmt
 	customerStmt                   *sql.Stmt
 	customerByIdentifierStmt       *sql.Stmt
 	customerEventsStmt             *sql.Stmt
@@ -1268,8 +1496,10 @@ type Queries struct {
 	customersByLabelStmt           *sql.Stmt
 	customersByTagStmt             *sql.Stmt
 	customersOnceKnownAsStmt       *sql.Stmt
+	dayTalliesStmt                 *sql.Stmt
 	deleteBulkChunkStmt            *sql.Stmt
 	deleteExpiredSessionsStmt      *sql.Stmt
+	deleteProductTextStmt          *sql.Stmt
 	deleteSessionStmt              *sql.Stmt
 	deleteSetupLinksStmt           *sql.Stmt
 	deleteViewStmt                 *sql.Stmt
@@ -1298,11 +1528,16 @@ type Queries struct {
 	insertBulkChunkStmt            *sql.Stmt
 	insertBulkJobStmt              *sql.Stmt
 	insertBulkRowStmt              *sql.Stmt
+	insertCatalogueEventStmt       *sql.Stmt
 	insertCustomerStmt             *sql.Stmt
 	insertEntitlementStmt          *sql.Stmt
 	insertEventStmt                *sql.Stmt
 	insertEvidenceStmt             *sql.Stmt
+	insertLifeStmt                 *sql.Stmt
+	insertMerchantStmt             *sql.Stmt
 	insertNoteStmt                 *sql.Stmt
+	insertOfferStmt                *sql.Stmt
+	insertProductStmt              *sql.Stmt
 	insertRequestStmt              *sql.Stmt
 	insertSessionStmt              *sql.Stmt
 	insertSettingStmt              *sql.Stmt
@@ -1314,12 +1549,22 @@ type Queries struct {
 	lastBulkNumberStmt             *sql.Stmt
 	leaseRequestStmt               *sql.Stmt
 	leaseStrandedStmt              *sql.Stmt
+	lifeStmt                       *sql.Stmt
 	lineStmt                       *sql.Stmt
 	listEntitlementsStmt           *sql.Stmt
 	listEntitlementsByStatusStmt   *sql.Stmt
 	liveEntitlementsOfStmt         *sql.Stmt
 	liveRequestsOfStmt             *sql.Stmt
+	livesActivatedStmt             *sql.Stmt
+	livesCreatedStmt               *sql.Stmt
+	livesCreatedOfStmt             *sql.Stmt
+	livesEndedStmt                 *sql.Stmt
+	livesEndedForStmt              *sql.Stmt
+	livesWaitingStmt               *sql.Stmt
 	manualRequestsStmt             *sql.Stmt
+	merchantStmt                   *sql.Stmt
+	merchantByKeyStmt              *sql.Stmt
+	merchantsStmt                  *sql.Stmt
 	mostUsedStmt                   *sql.Stmt
 	newestCustomersStmt            *sql.Stmt
 	nextDueStmt                    *sql.Stmt
@@ -1337,11 +1582,13 @@ type Queries struct {
 	preferencesStmt                *sql.Stmt
 	productStmt                    *sql.Stmt
 	productByKeysStmt              *sql.Stmt
+	productTextsStmt               *sql.Stmt
 	productsStmt                   *sql.Stmt
 	reasonsOfStmt                  *sql.Stmt
 	receiveNotificationStmt        *sql.Stmt
 	releaseLeasesStmt              *sql.Stmt
 	removeTagStmt                  *sql.Stmt
+	renameOfferStmt                *sql.Stmt
 	requestStmt                    *sql.Stmt
 	requestsByStartStmt            *sql.Stmt
 	requestsOfStmt                 *sql.Stmt
@@ -1358,6 +1605,7 @@ type Queries struct {
 	setIdentifierStmt              *sql.Stmt
 	setLineStmt                    *sql.Stmt
 	setPreferenceStmt              *sql.Stmt
+	setProductTextStmt             *sql.Stmt
 	settingStmt                    *sql.Stmt
 	setupLinkStmt                  *sql.Stmt
 	staffStmt                      *sql.Stmt
@@ -1366,13 +1614,17 @@ type Queries struct {
 	tagStmt                        *sql.Stmt
 	tagsInUseStmt                  *sql.Stmt
 	tagsOfStmt                     *sql.Stmt
+	textLanguagesStmt              *sql.Stmt
 	touchEntitlementStmt           *sql.Stmt
 	touchSessionStmt               *sql.Stmt
 	unpinNotesStmt                 *sql.Stmt
 	updateCustomerStmt             *sql.Stmt
 	updateEntitlementStmt          *sql.Stmt
+	updateLifeStmt                 *sql.Stmt
+	updateMerchantStmt             *sql.Stmt
 	updateNoteStmt                 *sql.Stmt
 	updateNotificationStmt         *sql.Stmt
+	updateProductStmt              *sql.Stmt
 	updateRequestStmt              *sql.Stmt
 	updateStaffStmt                *sql.Stmt
 	upsertMerchantStmt             *sql.Stmt
@@ -1400,6 +1652,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		activeBulkJobsStmt:             q.activeBulkJobsStmt,
 		addTagStmt:                     q.addTagStmt,
 		addToStatusCountStmt:           q.addToStatusCountStmt,
+		addToTallyStmt:                 q.addToTallyStmt,
 		bulkChunkStmt:                  q.bulkChunkStmt,
 		bulkEventsStmt:                 q.bulkEventsStmt,
 		bulkJobStmt:                    q.bulkJobStmt,
@@ -1408,10 +1661,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		bulkRowsStmt:                   q.bulkRowsStmt,
 		bulkRowsByStateStmt:            q.bulkRowsByStateStmt,
 		bulkRowsByVerdictStmt:          q.bulkRowsByVerdictStmt,
+		catalogueEventsStmt:            q.catalogueEventsStmt,
+		cohortTalliesStmt:              q.cohortTalliesStmt,
 		countCustomersStmt:             q.countCustomersStmt,
 		countOpenDriftStmt:             q.countOpenDriftStmt,
 		countTagStmt:                   q.countTagStmt,
 		countToPointStmt:               q.countToPointStmt,
+		countWaitingStmt:               q.countWaitingStmt,
 		customerStmt:                   q.customerStmt,
 		customerByIdentifierStmt:       q.customerByIdentifierStmt,
 		customerEventsStmt:             q.customerEventsStmt,
@@ -1420,8 +1676,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		customersByLabelStmt:           q.customersByLabelStmt,
 		customersByTagStmt:             q.customersByTagStmt,
 		customersOnceKnownAsStmt:       q.customersOnceKnownAsStmt,
+		dayTalliesStmt:                 q.dayTalliesStmt,
 		deleteBulkChunkStmt:            q.deleteBulkChunkStmt,
 		deleteExpiredSessionsStmt:      q.deleteExpiredSessionsStmt,
+		deleteProductTextStmt:          q.deleteProductTextStmt,
 		deleteSessionStmt:              q.deleteSessionStmt,
 		deleteSetupLinksStmt:           q.deleteSetupLinksStmt,
 		deleteViewStmt:                 q.deleteViewStmt,
@@ -1450,11 +1708,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertBulkChunkStmt:            q.insertBulkChunkStmt,
 		insertBulkJobStmt:              q.insertBulkJobStmt,
 		insertBulkRowStmt:              q.insertBulkRowStmt,
+		insertCatalogueEventStmt:       q.insertCatalogueEventStmt,
 		insertCustomerStmt:             q.insertCustomerStmt,
 		insertEntitlementStmt:          q.insertEntitlementStmt,
 		insertEventStmt:                q.insertEventStmt,
 		insertEvidenceStmt:             q.insertEvidenceStmt,
+		insertLifeStmt:                 q.insertLifeStmt,
+		insertMerchantStmt:             q.insertMerchantStmt,
 		insertNoteStmt:                 q.insertNoteStmt,
+		insertOfferStmt:                q.insertOfferStmt,
+		insertProductStmt:              q.insertProductStmt,
 		insertRequestStmt:              q.insertRequestStmt,
 		insertSessionStmt:              q.insertSessionStmt,
 		insertSettingStmt:              q.insertSettingStmt,
@@ -1466,12 +1729,22 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		lastBulkNumberStmt:             q.lastBulkNumberStmt,
 		leaseRequestStmt:               q.leaseRequestStmt,
 		leaseStrandedStmt:              q.leaseStrandedStmt,
+		lifeStmt:                       q.lifeStmt,
 		lineStmt:                       q.lineStmt,
 		listEntitlementsStmt:           q.listEntitlementsStmt,
 		listEntitlementsByStatusStmt:   q.listEntitlementsByStatusStmt,
 		liveEntitlementsOfStmt:         q.liveEntitlementsOfStmt,
 		liveRequestsOfStmt:             q.liveRequestsOfStmt,
+		livesActivatedStmt:             q.livesActivatedStmt,
+		livesCreatedStmt:               q.livesCreatedStmt,
+		livesCreatedOfStmt:             q.livesCreatedOfStmt,
+		livesEndedStmt:                 q.livesEndedStmt,
+		livesEndedForStmt:              q.livesEndedForStmt,
+		livesWaitingStmt:               q.livesWaitingStmt,
 		manualRequestsStmt:             q.manualRequestsStmt,
+		merchantStmt:                   q.merchantStmt,
+		merchantByKeyStmt:              q.merchantByKeyStmt,
+		merchantsStmt:                  q.merchantsStmt,
 		mostUsedStmt:                   q.mostUsedStmt,
 		newestCustomersStmt:            q.newestCustomersStmt,
 		nextDueStmt:                    q.nextDueStmt,
@@ -1489,11 +1762,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		preferencesStmt:                q.preferencesStmt,
 		productStmt:                    q.productStmt,
 		productByKeysStmt:              q.productByKeysStmt,
+		productTextsStmt:               q.productTextsStmt,
 		productsStmt:                   q.productsStmt,
 		reasonsOfStmt:                  q.reasonsOfStmt,
 		receiveNotificationStmt:        q.receiveNotificationStmt,
 		releaseLeasesStmt:              q.releaseLeasesStmt,
 		removeTagStmt:                  q.removeTagStmt,
+		renameOfferStmt:                q.renameOfferStmt,
 		requestStmt:                    q.requestStmt,
 		requestsByStartStmt:            q.requestsByStartStmt,
 		requestsOfStmt:                 q.requestsOfStmt,
@@ -1510,6 +1785,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setIdentifierStmt:              q.setIdentifierStmt,
 		setLineStmt:                    q.setLineStmt,
 		setPreferenceStmt:              q.setPreferenceStmt,
+		setProductTextStmt:             q.setProductTextStmt,
 		settingStmt:                    q.settingStmt,
 		setupLinkStmt:                  q.setupLinkStmt,
 		staffStmt:                      q.staffStmt,
@@ -1518,13 +1794,17 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		tagStmt:                        q.tagStmt,
 		tagsInUseStmt:                  q.tagsInUseStmt,
 		tagsOfStmt:                     q.tagsOfStmt,
+		textLanguagesStmt:              q.textLanguagesStmt,
 		touchEntitlementStmt:           q.touchEntitlementStmt,
 		touchSessionStmt:               q.touchSessionStmt,
 		unpinNotesStmt:                 q.unpinNotesStmt,
 		updateCustomerStmt:             q.updateCustomerStmt,
 		updateEntitlementStmt:          q.updateEntitlementStmt,
+		updateLifeStmt:                 q.updateLifeStmt,
+		updateMerchantStmt:             q.updateMerchantStmt,
 		updateNoteStmt:                 q.updateNoteStmt,
 		updateNotificationStmt:         q.updateNotificationStmt,
+		updateProductStmt:              q.updateProductStmt,
 		updateRequestStmt:              q.updateRequestStmt,
 		updateStaffStmt:                q.updateStaffStmt,
 		upsertMerchantStmt:             q.upsertMerchantStmt,

@@ -83,6 +83,17 @@ type BulkRow struct {
 	Settled            int64
 }
 
+type CatalogueEvent struct {
+	ID         string
+	MerchantID string
+	ProductID  string
+	At         int64
+	ActorKind  string
+	ActorID    string
+	ActorName  string
+	Text       string
+}
+
 type Customer struct {
 	ID         string
 	Identifier string
@@ -211,6 +222,17 @@ type Job struct {
 	NextRun   int64
 }
 
+type Life struct {
+	EntitlementID string
+	ProductID     string
+	Created       int64
+	Opened        int64
+	Activated     int64
+	Ended         int64
+	Waiting       int64
+	Reason        string
+}
+
 type Line struct {
 	Name     string
 	State    string
@@ -224,6 +246,8 @@ type Merchant struct {
 	ID         string
 	AccountKey string
 	Name       string
+	LinkHosts  string
+	Version    int64
 }
 
 type Note struct {
@@ -269,10 +293,20 @@ type Preference struct {
 }
 
 type Product struct {
-	ID         string
-	MerchantID string
-	ProductKey string
-	Name       string
+	ID          string
+	MerchantID  string
+	ProductKey  string
+	Name        string
+	DefaultData string
+	Retired     int64
+	Version     int64
+}
+
+type ProductText struct {
+	ProductID string
+	Language  string
+	Name      string
+	Help      string
 }
 
 type Request struct {
@@ -334,6 +368,14 @@ type Tag struct {
 	Folded string
 	Tag    string
 	N      int64
+}
+
+type Tally struct {
+	What      string
+	ProductID string
+	Day       int64
+	Detail    string
+	N         int64
 }
 
 type Text struct {

@@ -1,10 +1,12 @@
 -- name: UpsertMerchant :one
 INSERT INTO merchants (id, account_key, name) VALUES ($1, $2, $3)
-ON CONFLICT (account_key) DO UPDATE SET name = excluded.name RETURNING id;
+ON CONFLICT (account_key) DO UPDATE SET name = excluded.name,
+  version = merchants.version + CASE WHEN merchants.name <> excluded.name THEN 1 ELSE 0 END RETURNING id;
 
 -- name: UpsertProduct :one
 INSERT INTO products (id, merchant_id, product_key, name) VALUES ($1, $2, $3, $4)
-ON CONFLICT (merchant_id, product_key) DO UPDATE SET name = excluded.name RETURNING id;
+ON CONFLICT (merchant_id, product_key) DO UPDATE SET name = excluded.name,
+  version = products.version + CASE WHEN products.name <> excluded.name THEN 1 ELSE 0 END RETURNING id;
 
 -- name: UpsertOffer :exec
 INSERT INTO offers (id, product_id, offer_key, name) VALUES ($1, $2, $3, $4)
