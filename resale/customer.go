@@ -68,10 +68,14 @@ func (c Customer) normalised() (Customer, error) {
 	return c, nil
 }
 
-// SearchText is what a search looks in: everything a caller may say, folded by [Fold], the phone number also as bare digits. former are the
-// identifiers that the customer had before.
+// SearchText is what a search looks in: everything a caller may say, folded by [Fold], the phone number also as bare digits, and as whoever
+// dials it from abroad says them. former are the identifiers that the customer had before.
 func (c Customer) SearchText(former ...string) string {
-	return Fold(strings.Join(append([]string{c.Identifier, c.Name, c.Email, c.Phone, digits(c.Phone)}, former...), "\n"))
+	said := []string{c.Identifier, c.Name, c.Email, c.Phone, digits(c.Phone)}
+	if abroad := PhoneDigits(c.Phone); !strings.HasSuffix(digits(c.Phone), abroad) {
+		said = append(said, abroad)
+	}
+	return Fold(strings.Join(append(said, former...), "\n"))
 }
 
 // Fold lowers the case of s and takes its accents away, so that "zoe" finds "Zoë".

@@ -5,6 +5,11 @@ import "context"
 // PreferenceName names something that each member of staff sets for themselves. A name is a constant beside what uses it.
 type PreferenceName string
 
+const (
+	preferenceOpened    PreferenceName = "opened"    // what the person opened last: topics, the newest first
+	preferenceDismissed PreferenceName = "dismissed" // requests whose outcome the person has taken note of, the newest first
+)
+
 // maxPreference bounds the value of a preference, in bytes.
 const maxPreference = 2048
 

@@ -46,6 +46,8 @@ type Reader interface {
 	EntitlementsByRefStart(ctx context.Context, start string, limit int) ([]Hit, error)
 	EntitlementsByBangoIDStart(ctx context.Context, start string, limit int) ([]Hit, error)
 	RequestsByStart(ctx context.Context, start string, limit int) ([]Hit, error)
+	// HitsByID returns the customers and entitlements with these ids, at most some tens, in any order.
+	HitsByID(ctx context.Context, ids []string) ([]Hit, error)
 	SearchTexts(ctx context.Context, q string, limit int) ([]Hit, error) // that have all words of q, newest first; as SearchCustomers
 
 	// Products returns the whole catalogue by merchant name, then product name, each with its offers.
