@@ -22,8 +22,11 @@ type tx struct {
 	failure error                   // where reader.failed points
 	changes []resale.Change         // announced
 	counts  map[resale.Status]int64 // by how much the status counts change
-	former  *bool                   // whether there are any former identifiers, once it was looked up
 	tallies map[resale.Tally]int64  // and the tallies
+	former  *bool                   // whether there are any former identifiers, once it was looked up
+
+	attention map[string]*touched // what may need attention now, by its subject
+	needs     map[string]int64    // by how much the counts of what needs attention change
 }
 
 // never is when a settled request falls due.
@@ -102,6 +105,7 @@ func (t *tx) InsertEntitlement(ctx context.Context, e resale.Entitlement) error 
 			"ref":        resale.Conflict("ref", "The reference %s is taken.", e.Ref)})
 	}
 	t.counts[e.Status]++
+	t.touchEntitlement(resale.Entitlement{}, e)
 	return t.begin(ctx, e)
 }
 
@@ -140,6 +144,7 @@ func (t *tx) UpdateEntitlement(ctx context.Context, before, after resale.Entitle
 		t.counts[before.Status]--
 		t.counts[after.Status]++
 	}
+	t.touchEntitlement(before, after)
 	return t.follow(ctx, before, after)
 }
 
@@ -173,6 +178,7 @@ func due(r resale.Request) int64 {
 }
 
 func (t *tx) InsertRequest(ctx context.Context, r resale.Request) error {
+	t.touchRequest(r)
 	err := t.q.InsertRequest(ctx, queries.InsertRequestParams{ID: r.ID, EntitlementID: r.EntitlementID, Kind: string(r.Kind), State: string(r.State),
 		ActorKind: string(r.Actor.Kind), ActorID: r.Actor.ID, ActorName: r.Actor.Name,
 		ReasonCategory: r.Reason.Category, ReasonCode: r.Reason.Code, ReasonDescription: r.Reason.Description,
@@ -194,6 +200,7 @@ func (t *tx) LeaseRequest(ctx context.Context, now, until time.Time) (r resale.R
 }
 
 func (t *tx) UpdateRequest(ctx context.Context, r resale.Request) error {
+	t.touchRequest(r)
 	n, err := t.q.UpdateRequest(ctx, queries.UpdateRequestParams{ID: r.ID, State: string(r.State), Attempts: r.Attempts, NotBefore: micros(r.NotBefore),
 		LeasedUntil: micros(r.LeasedUntil), Message: r.Message, Updated: micros(r.Updated), Due: due(r)})
 	return t.existing("request", n, err)
@@ -229,10 +236,14 @@ func (t *tx) ReceiveNotification(ctx context.Context, n resale.Notification) (st
 	if err != nil {
 		return resale.Notification{}, false, t.fault("notification", err)
 	}
+	if row.ID == n.ID && n.State == resale.NotificationParked {
+		t.touch(resale.AboutNotification, n.ID, nil)
+	}
 	return notification(row), row.ID == n.ID, nil
 }
 
 func (t *tx) UpdateNotification(ctx context.Context, n resale.Notification) error {
+	t.touch(resale.AboutNotification, n.ID, nil)
 	changed, err := t.q.UpdateNotification(ctx, queries.UpdateNotificationParams{ID: n.ID, EntitlementID: n.EntitlementID, State: string(n.State),
 		Effect: string(n.Effect), Reason: n.Reason, Attempts: n.Attempts, Due: micros(n.Due)})
 	return t.existing("notification", changed, err)
@@ -292,6 +303,7 @@ func (t *tx) LockNamed(ctx context.Context, name string) error {
 }
 
 func (t *tx) SetLine(ctx context.Context, l resale.Line) error {
+	t.touch(resale.AboutLine, string(resale.AboutLine), nil)
 	return t.fault("line", t.q.SetLine(ctx, queries.SetLineParams{State: string(l.State), Failures: l.Failures, Message: l.Message,
 		Since: micros(l.Since), NextTry: micros(l.NextTry)}))
 }
@@ -302,12 +314,16 @@ func (t *tx) SetAbility(ctx context.Context, a resale.Ability) error {
 }
 
 func (t *tx) SaveJob(ctx context.Context, j resale.Job) error {
+	if j.Name == resale.JobReconcile {
+		t.touch(resale.AboutReconciliation, string(resale.AboutReconciliation), nil)
+	}
 	return t.fault("job", t.q.SaveJob(ctx, queries.SaveJobParams{Name: string(j.Name), State: string(j.State), Cursor: j.Cursor, Done: j.Done,
 		Found: j.Found, Message: j.Message, ActorKind: string(j.Actor.Kind), ActorID: j.Actor.ID, ActorName: j.Actor.Name,
 		Slot: micros(j.Slot), Started: micros(j.Started), Updated: micros(j.Updated), NextRun: micros(j.NextRun)}))
 }
 
 func (t *tx) SaveDrift(ctx context.Context, d resale.Drift) error {
+	t.touch(resale.AboutDrift, string(resale.AboutDrift), nil)
 	return t.fault("drift", t.q.SaveDrift(ctx, queries.SaveDriftParams{ID: d.ID, Subject: d.Subject, Kind: string(d.Kind), State: string(d.State),
 		EntitlementID: d.EntitlementID, OursStatus: string(d.OursStatus), OursProduct: d.OursProduct, Fact: toJSON(d.Fact),
 		Source: d.Source, Found: micros(d.Found), Settled: micros(d.Settled), SettledBy: d.SettledBy}))

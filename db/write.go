@@ -90,6 +90,9 @@ func (j *job) run(ctx context.Context, t *tx, f func(context.Context, resale.Tx)
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	if err = f(ctx, t); err == nil {
+		err = t.keepAttention(ctx)
+	}
+	if err == nil {
 		err = t.failure // f passed over it, and PostgreSQL would not store the rest
 	}
 }
@@ -196,11 +199,11 @@ func (w writer) transaction(first *job, next func() *job) (jobs []*job, undone b
 		return jobs, true, w.late(ctx, err)
 	}
 	defer t.Rollback() // does nothing after the commit
-	b := batch{q: w.engine.within(w.q, t), counts: map[resale.Status]int64{}}
+	b := batch{q: w.engine.within(w.q, t), counts: map[resale.Status]int64{}, needs: map[string]int64{}}
 	savepoint := "SAVEPOINT job"
 	for j := first; ; {
 		watch.Stop()
-		one := &tx{reader: reader{q: b.q, sql: t, engine: w.engine}, tx: t, batch: &b, counts: map[resale.Status]int64{}}
+		one := &tx{reader: reader{q: b.q, sql: t, engine: w.engine}, tx: t, batch: &b, counts: map[resale.Status]int64{}, needs: map[string]int64{}}
 		one.reader.failed = &one.failure
 		j.turn <- one
 		j.err = <-j.ran
@@ -268,6 +271,7 @@ type batch struct {
 	q       *queries.Queries
 	counts  map[resale.Status]int64
 	tallies map[resale.Tally]int64
+	needs   map[string]int64 // of what needs attention
 	changes []resale.Change
 }
 
@@ -277,15 +281,25 @@ func (b *batch) add(t *tx) {
 		b.counts[status] += n
 	}
 	b.addTallies(t)
+	for kind, n := range t.needs {
+		b.needs[kind] += n
+	}
 	b.changes = append(b.changes, t.changes...)
 }
 
-// finish stores what was gathered. The status counts are rows that every process changes: written last and in one order, they are locked
+// finish stores what was gathered. The counts are rows that every process changes: written last and in one order, they are locked
 // briefly, and two processes never wait for each other.
 func (b *batch) finish(ctx context.Context, t *sql.Tx, e engine) error {
 	for _, status := range slices.Sorted(maps.Keys(b.counts)) {
 		if n := b.counts[status]; n != 0 {
 			if err := b.q.AddToStatusCount(ctx, queries.AddToStatusCountParams{Status: string(status), N: n}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(b.needs)) {
+		if n := b.needs[kind]; n != 0 {
+			if err := b.q.AddToAttentionCount(ctx, queries.AddToAttentionCountParams{Kind: kind, N: n}); err != nil {
 				return err
 			}
 		}

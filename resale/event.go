@@ -71,6 +71,8 @@ const (
 	EventBulkResumed   EventKind = "bulk_resumed"   // it goes on
 	EventBulkStopped   EventKind = "bulk_stopped"   // a person discarded it, or cancelled the rest
 	EventBulkFinished  EventKind = "bulk_finished"  // every row has its outcome
+	EventAttended      EventKind = "attended"       // somebody looks after what needs attention, or puts it off
+	EventClosed        EventKind = "closed"         // a person decided that a request was not done
 )
 
 // Event is one line of the timeline: who did what, when, why, with what evidence. It is written in the transaction of the

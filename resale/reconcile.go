@@ -55,9 +55,12 @@ func (r *Reconciler) Run(ctx context.Context) {
 	}
 }
 
-// Step tries the notifications that wait, and takes a step of each job that has one to take. It reports whether there is another step to
+// Step looks at what needs attention by now, tries the notifications that wait, and takes a step of each job that has one to take. It reports whether there is another step to
 // take at once.
 func (r *Reconciler) Step(ctx context.Context) (more bool, err error) {
+	if more, err = r.attend(ctx); err != nil {
+		return false, fmt.Errorf("what needs attention: %w", err)
+	}
 	if _, err := r.service.RetryNotifications(ctx); err != nil {
 		return false, err
 	}

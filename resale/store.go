@@ -112,6 +112,16 @@ type Reader interface {
 	DriftOf(ctx context.Context, subject string) (Drift, error)
 	OpenDrift(ctx context.Context, after string, limit int) ([]Drift, error) // by id, from after on
 	DriftCount(ctx context.Context) (int64, error)                           // open ones
+	LastOpenDrift(ctx context.Context) (Drift, error)                        // by id
+
+	// Decision returns the request about an entitlement of which a person has to decide what comes: the last one, or the last one that
+	// was more than a look at its record. One after which something else was asked of Bango is decided.
+	Decision(ctx context.Context, entitlementID string) (Request, error)
+	Attention(ctx context.Context, subject string) (Attention, error)
+	ListAttention(ctx context.Context, f AttentionFilter) ([]AttentionRow, error) // most pressing kind first, then oldest
+	// AttentionCounts returns how many lines are open, by kind, and how many are snoozed. They are kept, not counted.
+	AttentionCounts(ctx context.Context) (AttentionCounts, error)
+	DueAttention(ctx context.Context, now time.Time, limit int) ([]Attention, error)
 
 	StaffByEmail(ctx context.Context, email string) (Staff, error)
 	Staff(ctx context.Context, id string) (Staff, error)
@@ -161,6 +171,11 @@ type Tx interface {
 	SetAbility(ctx context.Context, a Ability) error
 	SaveJob(ctx context.Context, j Job) error
 	SaveDrift(ctx context.Context, d Drift) error // in place of the one with the same subject
+
+	// LockAttention returns the line about a subject, which no other transaction changes until this one ends.
+	LockAttention(ctx context.Context, subject string) (Attention, error)
+	// SaveAttention stores after in place of before; with no State there is no line any more. It keeps the counts and announces the change.
+	SaveAttention(ctx context.Context, before, after Attention) error
 
 	InsertStaff(ctx context.Context, s Staff) error // CodeConflict, field email
 	UpdateStaff(ctx context.Context, s Staff) error

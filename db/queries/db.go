@@ -57,11 +57,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addTagStmt, err = db.PrepareContext(ctx, addTag); err != nil {
 		return nil, fmt.Errorf("error preparing query AddTag: %w", err)
 	}
+	if q.addToAttentionCountStmt, err = db.PrepareContext(ctx, addToAttentionCount); err != nil {
+		return nil, fmt.Errorf("error preparing query AddToAttentionCount: %w", err)
+	}
 	if q.addToStatusCountStmt, err = db.PrepareContext(ctx, addToStatusCount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToStatusCount: %w", err)
 	}
 	if q.addToTallyStmt, err = db.PrepareContext(ctx, addToTally); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToTally: %w", err)
+	}
+	if q.attentionStmt, err = db.PrepareContext(ctx, attention); err != nil {
+		return nil, fmt.Errorf("error preparing query Attention: %w", err)
+	}
+	if q.attentionCountsStmt, err = db.PrepareContext(ctx, attentionCounts); err != nil {
+		return nil, fmt.Errorf("error preparing query AttentionCounts: %w", err)
 	}
 	if q.bulkChunkStmt, err = db.PrepareContext(ctx, bulkChunk); err != nil {
 		return nil, fmt.Errorf("error preparing query BulkChunk: %w", err)
@@ -135,6 +144,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.dayTalliesStmt, err = db.PrepareContext(ctx, dayTallies); err != nil {
 		return nil, fmt.Errorf("error preparing query DayTallies: %w", err)
 	}
+	if q.decisionStmt, err = db.PrepareContext(ctx, decision); err != nil {
+		return nil, fmt.Errorf("error preparing query Decision: %w", err)
+	}
+	if q.deleteAttentionStmt, err = db.PrepareContext(ctx, deleteAttention); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAttention: %w", err)
+	}
 	if q.deleteBulkChunkStmt, err = db.PrepareContext(ctx, deleteBulkChunk); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteBulkChunk: %w", err)
 	}
@@ -161,6 +176,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.dropIdentifierStmt, err = db.PrepareContext(ctx, dropIdentifier); err != nil {
 		return nil, fmt.Errorf("error preparing query DropIdentifier: %w", err)
+	}
+	if q.dueAttentionStmt, err = db.PrepareContext(ctx, dueAttention); err != nil {
+		return nil, fmt.Errorf("error preparing query DueAttention: %w", err)
 	}
 	if q.entitlementStmt, err = db.PrepareContext(ctx, entitlement); err != nil {
 		return nil, fmt.Errorf("error preparing query Entitlement: %w", err)
@@ -284,6 +302,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.lastBulkNumberStmt, err = db.PrepareContext(ctx, lastBulkNumber); err != nil {
 		return nil, fmt.Errorf("error preparing query LastBulkNumber: %w", err)
+	}
+	if q.lastOpenDriftStmt, err = db.PrepareContext(ctx, lastOpenDrift); err != nil {
+		return nil, fmt.Errorf("error preparing query LastOpenDrift: %w", err)
 	}
 	if q.leaseRequestStmt, err = db.PrepareContext(ctx, leaseRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query LeaseRequest: %w", err)
@@ -419,6 +440,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.requestsOfStmt, err = db.PrepareContext(ctx, requestsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query RequestsOf: %w", err)
+	}
+	if q.saveAttentionStmt, err = db.PrepareContext(ctx, saveAttention); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveAttention: %w", err)
 	}
 	if q.saveBulkJobStmt, err = db.PrepareContext(ctx, saveBulkJob); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveBulkJob: %w", err)
@@ -606,6 +630,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addTagStmt: %w", cerr)
 		}
 	}
+	if q.addToAttentionCountStmt != nil {
+		if cerr := q.addToAttentionCountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addToAttentionCountStmt: %w", cerr)
+		}
+	}
 	if q.addToStatusCountStmt != nil {
 		if cerr := q.addToStatusCountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addToStatusCountStmt: %w", cerr)
@@ -614,6 +643,16 @@ func (q *Queries) Close() error {
 	if q.addToTallyStmt != nil {
 		if cerr := q.addToTallyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addToTallyStmt: %w", cerr)
+		}
+	}
+	if q.attentionStmt != nil {
+		if cerr := q.attentionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attentionStmt: %w", cerr)
+		}
+	}
+	if q.attentionCountsStmt != nil {
+		if cerr := q.attentionCountsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attentionCountsStmt: %w", cerr)
 		}
 	}
 	if q.bulkChunkStmt != nil {
@@ -736,6 +775,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing dayTalliesStmt: %w", cerr)
 		}
 	}
+	if q.decisionStmt != nil {
+		if cerr := q.decisionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing decisionStmt: %w", cerr)
+		}
+	}
+	if q.deleteAttentionStmt != nil {
+		if cerr := q.deleteAttentionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAttentionStmt: %w", cerr)
+		}
+	}
 	if q.deleteBulkChunkStmt != nil {
 		if cerr := q.deleteBulkChunkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteBulkChunkStmt: %w", cerr)
@@ -779,6 +828,11 @@ func (q *Queries) Close() error {
 	if q.dropIdentifierStmt != nil {
 		if cerr := q.dropIdentifierStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dropIdentifierStmt: %w", cerr)
+		}
+	}
+	if q.dueAttentionStmt != nil {
+		if cerr := q.dueAttentionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dueAttentionStmt: %w", cerr)
 		}
 	}
 	if q.entitlementStmt != nil {
@@ -984,6 +1038,11 @@ func (q *Queries) Close() error {
 	if q.lastBulkNumberStmt != nil {
 		if cerr := q.lastBulkNumberStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lastBulkNumberStmt: %w", cerr)
+		}
+	}
+	if q.lastOpenDriftStmt != nil {
+		if cerr := q.lastOpenDriftStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastOpenDriftStmt: %w", cerr)
 		}
 	}
 	if q.leaseRequestStmt != nil {
@@ -1209,6 +1268,11 @@ func (q *Queries) Close() error {
 	if q.requestsOfStmt != nil {
 		if cerr := q.requestsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing requestsOfStmt: %w", cerr)
+		}
+	}
+	if q.saveAttentionStmt != nil {
+		if cerr := q.saveAttentionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveAttentionStmt: %w", cerr)
 		}
 	}
 	if q.saveBulkJobStmt != nil {
@@ -1471,8 +1535,11 @@ type Queries struct {
 	actGroupsOfStmt                *sql.Stmt
 	activeBulkJobsStmt             *sql.Stmt
 	addTagStmt                     *sql.Stmt
+	addToAttentionCountStmt        *sql.Stmt
 	addToStatusCountStmt           *sql.Stmt
 	addToTallyStmt                 *sql.Stmt
+	attentionStmt                  *sql.Stmt
+	attentionCountsStmt            *sql.Stmt
 	bulkChunkStmt                  *sql.Stmt
 	bulkEventsStmt                 *sql.Stmt
 	bulkJobStmt                    *sql.Stmt
@@ -1497,6 +1564,8 @@ type Queries struct {
 	customersByTagStmt             *sql.Stmt
 	customersOnceKnownAsStmt       *sql.Stmt
 	dayTalliesStmt                 *sql.Stmt
+	decisionStmt                   *sql.Stmt
+	deleteAttentionStmt            *sql.Stmt
 	deleteBulkChunkStmt            *sql.Stmt
 	deleteExpiredSessionsStmt      *sql.Stmt
 	deleteProductTextStmt          *sql.Stmt
@@ -1506,6 +1575,7 @@ type Queries struct {
 	driftStmt                      *sql.Stmt
 	driftOfStmt                    *sql.Stmt
 	dropIdentifierStmt             *sql.Stmt
+	dueAttentionStmt               *sql.Stmt
 	entitlementStmt                *sql.Stmt
 	entitlementByBangoIDStmt       *sql.Stmt
 	entitlementByFormTokenStmt     *sql.Stmt
@@ -1547,6 +1617,7 @@ type Queries struct {
 	jobStmt                        *sql.Stmt
 	keepIdentifierStmt             *sql.Stmt
 	lastBulkNumberStmt             *sql.Stmt
+	lastOpenDriftStmt              *sql.Stmt
 	leaseRequestStmt               *sql.Stmt
 	leaseStrandedStmt              *sql.Stmt
 	lifeStmt                       *sql.Stmt
@@ -1592,6 +1663,7 @@ type Queries struct {
 	requestStmt                    *sql.Stmt
 	requestsByStartStmt            *sql.Stmt
 	requestsOfStmt                 *sql.Stmt
+	saveAttentionStmt              *sql.Stmt
 	saveBulkJobStmt                *sql.Stmt
 	saveBulkRowStmt                *sql.Stmt
 	saveDriftStmt                  *sql.Stmt
@@ -1651,8 +1723,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		actGroupsOfStmt:                q.actGroupsOfStmt,
 		activeBulkJobsStmt:             q.activeBulkJobsStmt,
 		addTagStmt:                     q.addTagStmt,
+		addToAttentionCountStmt:        q.addToAttentionCountStmt,
 		addToStatusCountStmt:           q.addToStatusCountStmt,
 		addToTallyStmt:                 q.addToTallyStmt,
+		attentionStmt:                  q.attentionStmt,
+		attentionCountsStmt:            q.attentionCountsStmt,
 		bulkChunkStmt:                  q.bulkChunkStmt,
 		bulkEventsStmt:                 q.bulkEventsStmt,
 		bulkJobStmt:                    q.bulkJobStmt,
@@ -1677,6 +1752,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		customersByTagStmt:             q.customersByTagStmt,
 		customersOnceKnownAsStmt:       q.customersOnceKnownAsStmt,
 		dayTalliesStmt:                 q.dayTalliesStmt,
+		decisionStmt:                   q.decisionStmt,
+		deleteAttentionStmt:            q.deleteAttentionStmt,
 		deleteBulkChunkStmt:            q.deleteBulkChunkStmt,
 		deleteExpiredSessionsStmt:      q.deleteExpiredSessionsStmt,
 		deleteProductTextStmt:          q.deleteProductTextStmt,
@@ -1686,6 +1763,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		driftStmt:                      q.driftStmt,
 		driftOfStmt:                    q.driftOfStmt,
 		dropIdentifierStmt:             q.dropIdentifierStmt,
+		dueAttentionStmt:               q.dueAttentionStmt,
 		entitlementStmt:                q.entitlementStmt,
 		entitlementByBangoIDStmt:       q.entitlementByBangoIDStmt,
 		entitlementByFormTokenStmt:     q.entitlementByFormTokenStmt,
@@ -1727,6 +1805,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		jobStmt:                        q.jobStmt,
 		keepIdentifierStmt:             q.keepIdentifierStmt,
 		lastBulkNumberStmt:             q.lastBulkNumberStmt,
+		lastOpenDriftStmt:              q.lastOpenDriftStmt,
 		leaseRequestStmt:               q.leaseRequestStmt,
 		leaseStrandedStmt:              q.leaseStrandedStmt,
 		lifeStmt:                       q.lifeStmt,
@@ -1772,6 +1851,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		requestStmt:                    q.requestStmt,
 		requestsByStartStmt:            q.requestsByStartStmt,
 		requestsOfStmt:                 q.requestsOfStmt,
+		saveAttentionStmt:              q.saveAttentionStmt,
 		saveBulkJobStmt:                q.saveBulkJobStmt,
 		saveBulkRowStmt:                q.saveBulkRowStmt,
 		saveDriftStmt:                  q.saveDriftStmt,

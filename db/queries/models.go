@@ -35,6 +35,27 @@ type ActGroupRow struct {
 	Why           string
 }
 
+type Attention struct {
+	Subject   string
+	Sort      string
+	Kind      string
+	State     string
+	Rank      int64
+	Mark      string
+	Since     int64
+	Due       int64
+	OwnerID   string
+	OwnerName string
+	Until     int64
+	Reason    string
+	DecidedBy string
+}
+
+type AttentionCount struct {
+	Kind string
+	N    int64
+}
+
 type BulkChunk struct {
 	JobID string
 	N     int64
