@@ -31,8 +31,33 @@ func (a *App) listCustomers(c *fiber.Ctx) error {
 		if len(page.Customers) == 0 && !strings.Contains(q, " ") {
 			page.Form.Identifier = q // it may be the one to add
 		}
+		page.Cut = len(page.Customers) == maxHits
+	} else if err := a.pageCustomers(c, &page); err != nil {
+		return err
 	}
 	return a.showCustomers(c, http.StatusOK, page)
+}
+
+// pageCustomers fills in one page of all customers.
+func (a *App) pageCustomers(c *fiber.Ctx, page *views.CustomersPage) (err error) {
+	order, err := query(c, "order")
+	if err != nil {
+		return err
+	}
+	page.ByName, page.After = order == "name", c.Query("after")
+	switch {
+	case order != "" && order != "name" && order != "newest":
+		return resale.Invalid("order", "%q is not an order of the list. Take newest or name.", order)
+	case page.After != "" && !isID(page.After):
+		return resale.Invalid("after", "No page of the list has this address. Start at its first page.")
+	}
+	// One more than is shown tells whether there is a next page.
+	page.Customers, err = a.store.ListCustomers(c.UserContext(), resale.CustomerFilter{ByName: page.ByName, After: page.After, Limit: pageSize + 1})
+	if len(page.Customers) > pageSize {
+		page.Customers = page.Customers[:pageSize]
+		page.Next = page.Customers[pageSize-1].ID
+	}
+	return err
 }
 
 func (a *App) showCustomers(c *fiber.Ctx, status int, page views.CustomersPage) (err error) {

@@ -90,6 +90,8 @@ function updateRows(list, fresh) {
     if (!known) { newer++; continue; }
     if (known.isEqualNode(row) || known.contains(document.activeElement)) continue;
     const adopted = document.adoptNode(row), was = known.querySelector('[data-status]')?.dataset.status;
+    const box = known.querySelector('[name=ref]');
+    if (box?.checked) adopted.querySelector('[name=ref]').checked = true;
     known.replaceWith(adopted);
     if (was !== adopted.querySelector('[data-status]')?.dataset.status) mark(adopted);
   }
@@ -158,6 +160,14 @@ document.addEventListener('keydown', (event) => {
   const first = choices.querySelector('section:not([hidden]) label:not([hidden]) input');
   if (first) { first.checked = true; first.focus(); }
 });
+
+// How many rows are chosen.
+function countPicked() {
+  const words = document.querySelector('[data-picked]'), n = document.querySelectorAll('[name=ref]:checked').length;
+  if (words && n > 0 || words?.dataset.picked) words.textContent = words.dataset.picked = `${n} selected`;
+}
+document.addEventListener('change', (event) => { if (event.target.matches('[name=ref]')) countPicked(); });
+addEventListener('pageshow', countPicked);
 
 // Keys: "/" finds, j and k walk through rows, "g h" goes home, and a [data-key] is pressed by its key. None while typing.
 const places = { h: '/', c: '/customers', e: '/entitlements', n: '/notifications', r: '/reconciliation' };

@@ -71,6 +71,10 @@ type CustomersPage struct {
 	Frame
 	Customers []resale.Customer
 	Count     int64           // of all customers
+	ByName    bool            // ordered by name, not newest first
+	After     string          // the id after which this page begins, empty for the first
+	Next      string          // that of the next, empty on the last
+	Cut       bool            // more match than are shown
 	Form      resale.Customer // what the form holds
 	Fault     *resale.Error   // why the form was not accepted; nil for none
 	Known     resale.Customer // the customer who has the identifier already; zero for none
