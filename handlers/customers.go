@@ -24,6 +24,9 @@ func (a *App) listCustomers(c *fiber.Ctx) error {
 	}
 	page := views.CustomersPage{Frame: a.frame(c)}
 	page.Query = q
+	if page.Form.Identifier, err = query(c, "identifier"); err != nil {
+		return err
+	}
 	if q != "" {
 		if page.Customers, err = a.findCustomers(c.UserContext(), q); err != nil {
 			return err

@@ -18,6 +18,7 @@ func (a *App) personal(c *fiber.Ctx, f *views.Frame) {
 		a.log.Error("a page is drawn without what the person has set", "err", err)
 		return
 	}
+	f.Dismissed = resale.Dismissed(set)
 	f.KeysOff = set[resale.PreferShortcuts] == resale.ShortcutsOff
 	if zone, err := resale.TimeZone(set[resale.PreferTimeZone]); err == nil {
 		f.Zone, f.Now = set[resale.PreferTimeZone], f.Now.In(zone)

@@ -49,6 +49,10 @@ func (a *App) routes() []route {
 
 		{get, "/", viewer, a.home},
 		{get, "/search", viewer, a.search},
+		{post, "/opened", viewer, a.noteOpened},
+		{post, "/dismiss", viewer, a.dismiss},
+		{get, "/keys", viewer, a.showKeys},
+		{post, "/keys", viewer, a.setKeys},
 		{get, "/customers", viewer, a.listCustomers},
 		{post, "/customers", agent, a.addCustomer},
 		{get, "/customers/:id", viewer, a.showCustomer},

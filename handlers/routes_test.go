@@ -48,6 +48,7 @@ func TestTheTableGuardsWhatItShould(t *testing.T) {
 		"POST /entitlements/:ref/undo": agent, "POST /entitlements/:ref/requests/:id/undo": supervisor, "GET /entitlements/:ref/change": agent, "POST /entitlements/:ref/update": agent,
 		"POST /catalogue/ability": admin, "POST /notifications/:id/replay": agent, "POST /reconciliation/run": agent,
 		"POST /reconciliation/take": supervisor, "POST /reconciliation/:id/take": supervisor, "POST /reconciliation/repoint": admin,
+		"POST /opened": viewer, "POST /dismiss": viewer, "POST /keys": viewer,
 		"GET /s/:token": holder, "POST /s/:token": holder, "POST /webhooks/bango/:token": bango, "GET /live": byTopic,
 		"GET /static/:name": anybody, "GET /healthz": anybody, "GET /readyz": anybody,
 	}
@@ -149,6 +150,13 @@ func (th things) fields(p *portal, r route) url.Values {
 		return url.Values{"display_name": {"Another"}}
 	case "/catalogue/ability":
 		return url.Values{"merchant": {"BANGO"}, "kind": {"suspend"}, "setting": {"yes"}}
+	case "/opened":
+		return url.Values{"topic": {resale.TopicCustomer(th.customer.ID)}}
+	case "/dismiss":
+		r, _ := p.newest(th.entitlement)
+		return url.Values{"request": {r.ID}}
+	case "/keys":
+		return url.Values{"shortcuts": {"on"}}
 	case "/login":
 		return url.Values{"email": {"admin@staff.example"}, "password": {password}}
 	}

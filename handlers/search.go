@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -11,100 +12,98 @@ import (
 	"latchkey/views"
 )
 
-// maxHits is how many customers a search shows.
-const maxHits = 50
+const (
+	maxHits        = 50 // of each kind that a page of hits shows
+	maxSuggestions = 6  // of each kind while somebody types
+)
 
-// search is the one box: what is meant by a ref, an id or a whole identifier is opened at once, and so is a single find.
+// search is the one box: what is named as a whole is opened at once, and so is a single find, unless all are asked for. Words like
+// status:pending are for the list. While somebody types, scripts ask for the part "suggestions"; without a query those are what the person
+// opened last.
 func (a *App) search(c *fiber.Ctx) error {
 	q, err := query(c, "q")
 	if err != nil {
 		return err
 	}
-	if q == "" {
+	by, list := resale.StaffActor(who(c)), listOf(q)
+	if c.Query("part") == "suggestions" {
+		return a.suggest(c, by, q, list)
+	}
+	switch {
+	case q == "":
 		return seeOther(c, "/")
+	case list != "":
+		return seeOther(c, list)
 	}
-	address, err := a.meant(c.UserContext(), q)
+	found, err := a.service.Search(c.UserContext(), by, q, maxHits)
 	if err != nil {
 		return err
 	}
-	if address != "" {
-		return seeOther(c, address)
+	if hit, ok := found.Opens(); ok && c.Query("all") == "" {
+		return seeOther(c, views.HitAddress(hit))
 	}
-	found, err := a.findCustomers(c.UserContext(), q)
-	if err != nil {
-		return err
-	}
-	if len(found) == 1 {
-		return seeOther(c, "/customers/"+found[0].ID)
-	}
-	page := views.SearchPage{Frame: a.frame(c), Customers: found}
+	page := views.SearchPage{Frame: a.frame(c), Found: found}
 	page.Query = q
 	return a.show(c, views.Search(page))
 }
 
-// meant returns the address of the one thing that q names, and "" where it names none.
-func (a *App) meant(ctx context.Context, q string) (address string, err error) {
-	var e resale.Entitlement
-	if ref, ok := resale.ParseRef(q); ok {
-		e, err = a.store.EntitlementByRef(ctx, ref)
-		if resale.CodeOf(err) != resale.CodeNotFound {
-			return "/entitlements/" + e.Ref, err
-		}
+func (a *App) suggest(c *fiber.Ctx, by resale.Actor, q, list string) (err error) {
+	page := views.SuggestionsPage{Role: by.Role, List: list}
+	switch {
+	case q == "":
+		page.Opened, err = a.service.Opened(c.UserContext(), by)
+	case list == "":
+		page.Found, err = a.service.Search(c.UserContext(), by, q, maxSuggestions)
 	}
-	customer, err := a.store.CustomerByIdentifier(ctx, q)
-	if resale.CodeOf(err) != resale.CodeNotFound {
-		return "/customers/" + customer.ID, err
+	if err != nil {
+		return err
 	}
-	e, err = a.store.EntitlementByBangoID(ctx, q)
-	if resale.CodeOf(err) != resale.CodeNotFound {
-		return "/entitlements/" + e.Ref, err
-	}
-	if !isID(q) {
-		return "", nil
-	}
-	r, err := a.store.Request(ctx, strings.ToLower(q))
-	if err == nil {
-		e, err = a.store.Entitlement(ctx, r.EntitlementID)
-	}
-	if resale.CodeOf(err) != resale.CodeNotFound {
-		return "/entitlements/" + e.Ref, err
-	}
-	return "", nil
+	page.Found.Query = q
+	return a.show(c, views.Suggestions(page))
 }
 
-// findCustomers looks for q and, where q may be a phone number, for its digits too: stored as +44 20 7946 0000, it is found by
-// 020 7946 0000 and 0044 20 7946 0000.
+// noteOpened keeps what a person looks at, for the next time that they go into the empty box. Scripts post it, so that a GET changes nothing.
+func (a *App) noteOpened(c *fiber.Ctx) error {
+	form := readForm(c)
+	topic := form.text("topic")
+	if form.err != nil {
+		return form.err
+	}
+	if err := a.service.NoteOpened(c.UserContext(), resale.StaffActor(who(c)), topic); err != nil {
+		return err
+	}
+	return c.Send(nil)
+}
+
+// listWords are the names that a word like status:pending may begin with: the filters of the list, as its address has them.
+var listWords = []string{"status", "merchant", "product", "older", "reason"}
+
+// listOf returns the address of the list that q asks for; "" where no word of q does. Its other words narrow that list.
+func listOf(q string) string {
+	filters, others, asks := url.Values{}, []string{}, false
+	for _, word := range strings.Fields(q) {
+		name, value, _ := strings.Cut(word, ":")
+		name = strings.ToLower(name)
+		if value == "" || !slices.Contains(listWords, name) {
+			others = append(others, word)
+			continue
+		}
+		if name == "status" {
+			value = strings.ToUpper(value)
+		}
+		filters.Set(name, value)
+		asks = true
+	}
+	if !asks {
+		return ""
+	}
+	if len(others) > 0 {
+		filters.Set("q", strings.Join(others, " "))
+	}
+	return "/entitlements?" + filters.Encode()
+}
+
+// findCustomers returns the customers that a list of them shows for q.
 func (a *App) findCustomers(ctx context.Context, q string) ([]resale.Customer, error) {
-	found, err := a.store.SearchCustomers(ctx, resale.Fold(q), maxHits)
-	if err != nil {
-		return nil, err
-	}
-	number := phoneDigits(q)
-	if len(number) < 3 || number == q {
-		return found, nil
-	}
-	more, err := a.store.SearchCustomers(ctx, number, maxHits)
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range more {
-		if !slices.ContainsFunc(found, func(f resale.Customer) bool { return f.ID == m.ID }) && len(found) < maxHits {
-			found = append(found, m)
-		}
-	}
-	return found, nil
-}
-
-// phoneDigits returns the digits of a phone number without its leading zeros, which stand for a country or for none; "" for other text.
-func phoneDigits(q string) string {
-	var digits strings.Builder
-	for _, r := range q {
-		switch {
-		case r >= '0' && r <= '9':
-			digits.WriteRune(r)
-		case !strings.ContainsRune("+ ()-./", r):
-			return ""
-		}
-	}
-	return strings.TrimLeft(digits.String(), "0")
+	return resale.FindCustomers(ctx, a.store, q, maxHits)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -50,8 +51,20 @@ type Found struct {
 	Distant      bool // the customers have the last digits of the number only
 }
 
-// Groups are the hits by kind, the empty ones too.
-func (f Found) Groups() [][]Hit { return [][]Hit{f.Customers, f.Entitlements, f.Requests, f.Texts} }
+// Groups are the hits by kind, without empty ones; what was named as a whole leads.
+func (f Found) Groups() [][]Hit {
+	groups := slices.DeleteFunc([][]Hit{f.Customers, f.Entitlements, f.Requests, f.Texts}, func(hits []Hit) bool { return len(hits) == 0 })
+	slices.SortStableFunc(groups, func(a, b []Hit) int {
+		switch f.Whole.Kind {
+		case a[0].Kind:
+			return -1
+		case b[0].Kind:
+			return 1
+		}
+		return 0
+	})
+	return groups
+}
 
 // Count is how many hits there are.
 func (f Found) Count() (n int) {
@@ -59,6 +72,12 @@ func (f Found) Count() (n int) {
 		n += len(group)
 	}
 	return n
+}
+
+// Unknown reports whether the query may be the identifier of a customer who is not known yet.
+func (f Found) Unknown() bool {
+	return f.Whole.Kind == "" && len(f.Entitlements)+len(f.Requests) == 0 && len(f.Query) >= minWord && len(f.Query) <= MaxIdentifier &&
+		!strings.ContainsFunc(f.Query, unicode.IsSpace)
 }
 
 // Opens is what to open without asking: what was named as a whole, or the only hit.

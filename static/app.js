@@ -1,4 +1,4 @@
-// What JavaScript adds to pages that work without it: they follow the database by themselves, and keys reach what the mouse reaches.
+// What JavaScript adds to pages that work without it: they follow the database by themselves.
 
 // The one place where text becomes HTML: pages of this portal, which the server escaped.
 const policy = self.trustedTypes?.createPolicy('latchkey', { createHTML: (page) => page }) ?? { createHTML: (page) => page };
@@ -168,28 +168,6 @@ function countPicked() {
 }
 document.addEventListener('change', (event) => { if (event.target.matches('[name=ref]')) countPicked(); });
 addEventListener('pageshow', countPicked);
-
-// Keys: "/" finds, j and k walk through rows, "g h" goes home, and a [data-key] is pressed by its key. None while typing.
-const places = { h: '/', c: '/customers', e: '/entitlements', n: '/notifications', r: '/reconciliation' };
-let gone = -Infinity;
-document.addEventListener('keydown', (event) => {
-  const typing = event.target.matches('input:not([type=radio]), textarea, select');
-  if (event.key === 'Escape' && typing) { event.target.blur(); return; }
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (document.body.dataset.keys) return;
-  const find = document.querySelector('.find input');
-  if (event.key === '/' && find) { event.preventDefault(); find.focus(); find.select(); return; }
-  if (event.key === 'g') { gone = event.timeStamp; return; }
-  if (event.timeStamp - gone < 1500 && places[event.key]) { gone = -Infinity; location.assign(places[event.key]); return; }
-  if (event.key === 'j' || event.key === 'k') {
-    const links = [...document.querySelectorAll('[data-row] a.whole')];
-    const at = links.indexOf(document.activeElement) + (event.key === 'j' ? 1 : -1);
-    links[Math.max(0, Math.min(at, links.length - 1))]?.focus();
-    return;
-  }
-  const target = [...document.querySelectorAll('[data-key]')].find((element) => element.dataset.key === event.key && element.offsetParent);
-  if (target) { event.preventDefault(); target.click(); }
-});
 
 // A menu closes on Escape, and when a click or the focus goes elsewhere.
 for (const type of ['click', 'focusin', 'keydown']) document.addEventListener(type, (event) => {

@@ -1,12 +1,14 @@
-// Package static holds the style sheet, the script and the icon of the pages. They are part of the binary and served under names that
+// Package static holds the style sheet, the scripts and the icon of the pages. They are part of the binary and served under names that
 // have the content's hash in them, so that a browser may keep them for ever.
 package static
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -35,14 +37,37 @@ func init() {
 		panic(err) // the files are part of the binary
 	}
 	for _, e := range entries {
-		content, err := files.ReadFile(e.Name())
-		if err != nil {
-			panic(err)
-		}
-		sum, ext := sha256.Sum256(content), path.Ext(e.Name())
-		name := strings.TrimSuffix(e.Name(), ext) + "-" + hex.EncodeToString(sum[:6]) + ext
-		served[name], hashed[e.Name()] = file{content, contentTypes[ext]}, name
+		serve(e.Name())
 	}
+}
+
+// imports finds what a module imports of the files beside it: whole lines like import { a } from './b.js';
+var imports = regexp.MustCompile(`(?m)^import .*'\./(.+)';$`)
+
+// spare is what a browser does not need of a script: how lines are indented, and lines that are for people.
+var spare = regexp.MustCompile(`(?m)^[\t ]*(//.*)?`)
+
+// serve puts a file under its hashed name. A module names those that it imports by their plain names and gets their hashed ones, so that its own
+// hash changes with theirs.
+func serve(name string) {
+	if hashed[name] != "" {
+		return
+	}
+	content, err := files.ReadFile(name)
+	if err != nil {
+		panic(err)
+	}
+	ext := path.Ext(name)
+	if ext == ".js" {
+		content = spare.ReplaceAll(content, nil)
+		for _, found := range imports.FindAllSubmatch(content, -1) {
+			serve(string(found[1]))
+			content = bytes.ReplaceAll(content, []byte("'./"+string(found[1])+"'"), []byte("'./"+hashed[string(found[1])]+"'"))
+		}
+	}
+	sum := sha256.Sum256(content)
+	under := strings.TrimSuffix(name, ext) + "-" + hex.EncodeToString(sum[:6]) + ext
+	served[under], hashed[name] = file{content, contentTypes[ext]}, under
 }
 
 // URL returns the address of a file by its name in this folder, and "" for one that is not here.

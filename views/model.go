@@ -21,6 +21,8 @@ type Frame struct {
 	Answered  bool   // the page answers a form, so that it cannot be read again at its address
 	KeysOff   bool   // the person wants no keyboard shortcuts
 	Zone      string // the person's time zone, empty where the browser's counts
+
+	Dismissed []string // requests whose outcome the person has taken note of
 }
 
 // LoginPage is the sign-in form. Fault is why the last try failed, empty for none.
@@ -63,7 +65,7 @@ type Decision struct {
 // SearchPage is what the one box found; a single find is not shown but opened.
 type SearchPage struct {
 	Frame
-	Customers []resale.Customer
+	Found resale.Found
 }
 
 // CustomersPage lists customers and has the form that adds one.

@@ -215,14 +215,6 @@ func listAddress(s resale.Status, after string) string {
 	return "/entitlements?" + q.Encode()
 }
 
-func searchTitle(p SearchPage) string {
-	n := int64(len(p.Customers))
-	if p.Query == "" {
-		return "Find anything"
-	}
-	return fmt.Sprintf("%s for “%s”", plural(n, "hit", "hits"), p.Query)
-}
-
 func query(s string) string { return url.QueryEscape(s) }
 
 func total(counts map[resale.Status]int64) (n int64) {
