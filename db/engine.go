@@ -34,6 +34,8 @@ type engine interface {
 	lock(ctx context.Context, t *sql.Tx, entitlementID string) error
 	// among is a subquery for the texts in a JSON array, which is the first parameter.
 	among() string
+	// along makes a query take an index of the table that it names just before; empty where the database finds that out by itself.
+	along(index string) string
 	// lockNamed keeps other transactions that lock the same name waiting until this one ends.
 	lockNamed(ctx context.Context, t *sql.Tx, name string) error
 	// notify makes changes a part of the transaction, for listen to hear of in every process. It does nothing where alone.

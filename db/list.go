@@ -138,14 +138,14 @@ func (r reader) resolved(ctx context.Context, f resale.EntitlementFilter) (resal
 // places returns where the entitlements of a filter stand, at most its limit. next is where it goes on where it has not come to the end, and
 // searched how many it looked at where it was for this that it stopped.
 func (r reader) places(ctx context.Context, f resale.EntitlementFilter, span int) (found []place, next *place, searched int, err error) {
-	const columns = "SELECT e.updated, e.id FROM entitlements e WHERE "
+	const columns = "SELECT e.updated, e.id FROM entitlements AS e"
 	s := &statement{}
 	if few, err := r.few(ctx, s, f); err != nil {
 		return nil, nil, 0, err
 	} else if few != "" {
 		// With "+ 0", no database takes the index of the changes instead.
 		before := placeOf(f.After)
-		text := columns + few + " AND (e.updated + 0, e.id) < (" + s.arg(before.updated) + ", " + s.arg(before.id) + ")" + s.conditions(f, true) +
+		text := columns + " WHERE " + few + " AND (e.updated + 0, e.id) < (" + s.arg(before.updated) + ", " + s.arg(before.id) + ")" + s.conditions(f, true) +
 			" ORDER BY e.updated + 0 DESC, e.id DESC LIMIT " + s.arg(f.Limit)
 		found, err = r.readPlaces(ctx, text, s.args)
 		return found, following(found, f.Limit), 0, err
@@ -166,7 +166,11 @@ func (r reader) places(ctx context.Context, f resale.EntitlementFilter, span int
 	walk := func(s *statement, conditions bool, rest string) string {
 		var arms []string
 		for _, status := range statuses {
-			arm := columns + "(e.updated, e.id) < (" + s.arg(top.updated) + ", " + s.arg(top.id) + ") AND (e.updated, e.id) >= (" +
+			index := "entitlements_by_change"
+			if status != "" {
+				index = "entitlements_by_status"
+			}
+			arm := columns + r.engine.along(index) + " WHERE (e.updated, e.id) < (" + s.arg(top.updated) + ", " + s.arg(top.id) + ") AND (e.updated, e.id) >= (" +
 				s.arg(bottom.updated) + ", " + s.arg(bottom.id) + ")"
 			if status != "" {
 				arm += " AND e.status = " + s.arg(string(status))

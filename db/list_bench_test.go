@@ -21,7 +21,7 @@ var filters = []struct{ name, query string }{
 	{"common-but-never-together", "product=Half&status=ACTIVE-ENDING"}, // nothing is found, so that all is looked at that may be
 	{"never", "opened=yes"},
 	{"never-in-a-merchant", "merchant=BANGO&by=Nobody"},
-	{"customer", "q=customer+9"},
+	{"customer", "q=customer+7777"},
 	{"rare-reason", "reason=ACTIVATION_ROLLBACK%2FFRAUD"},
 	{"common-reason", "reason=REVOKED%2FOTHER"},
 	{"common-reason-and-status", "reason=REVOKED%2FOTHER&status=REQUESTED"},

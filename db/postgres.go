@@ -147,6 +147,8 @@ func (p postgres) lock(ctx context.Context, t *sql.Tx, entitlementID string) err
 
 func (p postgres) among() string { return "SELECT json_array_elements_text($1::json)" }
 
+func (p postgres) along(string) string { return "" }
+
 func (p postgres) lockNamed(ctx context.Context, t *sql.Tx, name string) error {
 	_, err := t.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
 	return err

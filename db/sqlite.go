@@ -130,6 +130,9 @@ func (s sqlite) lock(context.Context, *sql.Tx, string) error { return nil }
 
 func (s sqlite) among() string { return "SELECT value FROM json_each($1)" }
 
+// along: once it has statistics, SQLite thinks that sorting what an index skips through is cheaper than walking along another one.
+func (s sqlite) along(index string) string { return " INDEXED BY " + index }
+
 func (s sqlite) lockNamed(context.Context, *sql.Tx, string) error { return nil }
 
 func (s sqlite) notify(context.Context, *sql.Tx, []resale.Change) error { return nil }

@@ -56,6 +56,9 @@ type App struct {
 	refused   tally
 	streams   streams
 	beat      time.Duration // between two heartbeats of a stream
+	exports   chan struct{} // has room for those that may be written at once
+	life      context.Context
+	end       context.CancelFunc // of life
 
 	serving sync.Mutex
 	stopped bool
@@ -84,6 +87,8 @@ func New(c Config) *App {
 		foreign: http.NewCrossOriginProtection(), caller: newCaller(c),
 		streams: streams{of: map[string]int{}}, beat: 15 * time.Second,
 	}
+	a.exports = make(chan struct{}, maxExports)
+	a.life, a.end = context.WithCancel(context.Background())
 	// A proxy may change the Host header that an Origin is compared with; the public address is ours under any Host.
 	if err := a.foreign.AddTrustedOrigin(c.PublicURL); err != nil {
 		panic("handlers: the public URL is not an origin: " + err.Error())
@@ -130,6 +135,7 @@ func (a *App) Listener(l net.Listener) error {
 // Shutdown ends the live streams and whoever waits for Bango's word, and returns once the requests under way are answered or ctx is done.
 func (a *App) Shutdown(ctx context.Context) error {
 	a.hub.Shutdown() // first: a stream would otherwise be waited for
+	a.end()
 	a.serving.Lock()
 	defer a.serving.Unlock()
 	a.stopped = true

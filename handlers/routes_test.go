@@ -49,6 +49,7 @@ func TestTheTableGuardsWhatItShould(t *testing.T) {
 		"POST /catalogue/ability": admin, "POST /notifications/:id/replay": agent, "POST /reconciliation/run": agent,
 		"POST /reconciliation/take": supervisor, "POST /reconciliation/:id/take": supervisor, "POST /reconciliation/repoint": admin,
 		"POST /opened": viewer, "POST /dismiss": viewer, "POST /keys": viewer,
+		"GET /entitlements.csv": supervisor, "GET /customers.csv": supervisor, "POST /views": agent, "POST /views/:id/remove": agent,
 		"GET /s/:token": holder, "POST /s/:token": holder, "POST /webhooks/bango/:token": bango, "GET /live": byTopic,
 		"GET /static/:name": anybody, "GET /healthz": anybody, "GET /readyz": anybody,
 	}
@@ -71,6 +72,7 @@ type things struct {
 	notification string
 	drift        string
 	request      string // a revoke that waits, where the route is for one
+	view         string
 }
 
 // things puts one of each into the portal.
@@ -84,14 +86,16 @@ func (p *portal) things() things {
 	if err != nil || len(inbox) != 1 {
 		p.t.Fatalf("%d notifications, %v", len(inbox), err)
 	}
-	return things{p.customer, e, p.addEvidence(e, "sent"), inbox[0].ID, p.addDrift(resale.Drift{Kind: resale.MissingHere, Subject: "b-drift"}), ""}
+	return things{customer: p.customer, entitlement: e, evidence: p.addEvidence(e, "sent"), notification: inbox[0].ID,
+		drift: p.addDrift(resale.Drift{Kind: resale.MissingHere, Subject: "b-drift"})}
 }
 
 // address fills in the parts of a route's path.
 func (th things) address(r route) string {
 	address := r.path
 	id := map[string]string{"/customers/:id": th.customer.ID, "/notifications/:id": th.notification, "/notifications/:id/replay": th.notification,
-		"/reconciliation/:id/take": th.drift, "/entitlements/:ref/requests/:id/undo": th.request}[r.path]
+		"/reconciliation/:id/take": th.drift, "/entitlements/:ref/requests/:id/undo": th.request,
+		"/views/:id/remove": th.view}[r.path]
 	if id == "" {
 		id = th.evidence
 	}
@@ -122,6 +126,9 @@ func (th things) suit(p *portal, r route) things {
 	if r.path == "/entitlements/:ref/requests/:id/undo" {
 		th.entitlement, th.request = p.held()
 	}
+	if r.path == "/views/:id/remove" {
+		th.view = p.addView(resale.Agent, resale.NewFormToken(), "status=ACTIVE").ID
+	}
 	if r.path == "/notifications/:id/replay" { // one that came before its entitlement was known
 		id := resale.NewFormToken()
 		if err := p.service.ReceiveNotification(p.t.Context(), id, []byte(`{"entitlementId":"`+id+`","status":"ACTIVE"}`)); err != nil {
@@ -144,6 +151,10 @@ func (th things) fields(p *portal, r route) url.Values {
 		return url.Values{"customer_identifier": {resale.NewFormToken()}}
 	case "/entitlements":
 		return url.Values{"customer": {th.customer.ID}, "product": {p.products[0].ID}, "form_token": {resale.NewFormToken()}, "anyway": {"1"}}
+	case "/views":
+		return url.Values{"name": {resale.NewFormToken()}, "view": {"status=ACTIVE"}}
+	case "/me/columns":
+		return url.Values{"column": {"ref"}}
 	case "/entitlements/:ref/cancel", "/entitlements/:ref/revoke":
 		return url.Values{"reason": {"REVOKED/OTHER"}, "confirm": {th.entitlement.Ref}}
 	case "/entitlements/:ref/update":

@@ -160,11 +160,30 @@ type ChangePage struct {
 // EntitlementsPage is the list, filtered.
 type EntitlementsPage struct {
 	Frame
-	Status resale.Status // empty for all
-	Counts map[resale.Status]int64
-	Rows   []resale.EntitlementRow
-	Next   string // the after= of the next page, empty on the last
-	First  bool   // the first page: nothing is newer
+	Filter     resale.EntitlementFilter
+	Counts     map[resale.Status]int64 // of all
+	Rows       []resale.EntitlementRow
+	Reasons    map[string]resale.Reason // of the last ending, by the entitlement's id; nil where no column shows it
+	Next       string                   // the after= of the next page, empty on the last
+	First      bool                     // the first page: nothing is newer
+	Searched   int                      // how many were looked at where the page is not full for that
+	Blame      []string                 // names of the parts of the filter without which something would be found
+	Fault      *resale.Error            // why the filter finds nothing: nobody has what it names; nil for none
+	Columns    []Column
+	Products   []resale.Product // to choose from, and for names
+	ReasonList resale.ReasonList
+	Views      []SavedView
+	ViewName   string        // what the form for a view holds
+	ViewFault  *resale.Error // why it was not accepted; nil for none
+	CanSelect  bool          // rows can be chosen, to act on them together
+}
+
+// SavedView is a view of the team. Count is how many it has, for people; empty where that is not known at once.
+type SavedView struct {
+	resale.View
+	Count     string
+	MayRemove bool
+	Broken    bool // its filter cannot be read any more
 }
 
 // CataloguePage shows merchants, products and offers.

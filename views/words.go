@@ -194,27 +194,6 @@ func isAre(n int64) string {
 
 func greeting(p HomePage) string { return "Hello " + p.Person.Label() }
 
-func listTitle(s resale.Status) string {
-	if s == "" {
-		return "Entitlements"
-	}
-	return "Entitlements: " + string(s)
-}
-
-func listAddress(s resale.Status, after string) string {
-	q := url.Values{}
-	if s != "" {
-		q.Set("status", string(s))
-	}
-	if after != "" {
-		q.Set("after", after)
-	}
-	if len(q) == 0 {
-		return "/entitlements"
-	}
-	return "/entitlements?" + q.Encode()
-}
-
 func query(s string) string { return url.QueryEscape(s) }
 
 func total(counts map[resale.Status]int64) (n int64) {
