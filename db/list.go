@@ -22,7 +22,7 @@ import (
 //
 // These are variables for tests alone.
 var (
-	listSpan  = 10_000 // how many entitlements a page looks at
+	listSpan  = 5_000  // how many entitlements a page looks at
 	countSpan = 2_000  // how many a count on the side looks at
 	wholeSpan = 50_000 // how many a query looks at where the whole list is wanted
 	walkLimit = 500    // rows of a walk by id at once
@@ -136,7 +136,7 @@ func (r reader) resolved(ctx context.Context, f resale.EntitlementFilter) (resal
 }
 
 // places returns where the entitlements of a filter stand, at most its limit. next is where it goes on where it has not come to the end, and
-// searched how many it looked at where it was for this that it stopped.
+// searched how many it looked at, at most, where it was for this that it stopped.
 func (r reader) places(ctx context.Context, f resale.EntitlementFilter, span int) (found []place, next *place, searched int, err error) {
 	const columns = "SELECT e.updated, e.id FROM entitlements AS e"
 	s := &statement{}
@@ -162,31 +162,38 @@ func (r reader) places(ctx context.Context, f resale.EntitlementFilter, span int
 	if len(statuses) == 0 {
 		statuses = []resale.Status{""}
 	}
-	// walk goes through the places of each status at once, newest first: each has them in order, and they are merged.
-	walk := func(s *statement, conditions bool, rest string) string {
+	// walk goes back from the newest of each status, and merges what it finds. So many are taken of each, from the skipped one on.
+	walk := func(s *statement, conditions bool, skip, limit int) string {
 		var arms []string
 		for _, status := range statuses {
 			index := "entitlements_by_change"
 			if status != "" {
 				index = "entitlements_by_status"
 			}
-			arm := columns + r.engine.along(index) + " WHERE (e.updated, e.id) < (" + s.arg(top.updated) + ", " + s.arg(top.id) + ") AND (e.updated, e.id) >= (" +
-				s.arg(bottom.updated) + ", " + s.arg(bottom.id) + ")"
+			arm := columns + r.engine.along(index) + " WHERE (e.updated, e.id) < (" + s.arg(top.updated) + ", " + s.arg(top.id) +
+				") AND (e.updated, e.id) >= (" + s.arg(bottom.updated) + ", " + s.arg(bottom.id) + ")"
 			if status != "" {
 				arm += " AND e.status = " + s.arg(string(status))
 			}
 			if conditions {
 				arm += s.conditions(f, false)
 			}
-			arms = append(arms, arm)
+			arms = append(arms, arm+" ORDER BY e.updated DESC, e.id DESC LIMIT "+s.arg(limit)+" OFFSET "+s.arg(skip))
 		}
-		return strings.Join(arms, " UNION ALL ") + " ORDER BY 1 DESC, 2 DESC LIMIT " + rest
+		if len(arms) == 1 {
+			return arms[0]
+		}
+		return "SELECT updated, id FROM (" + strings.Join(arms, ") AS a UNION ALL SELECT updated, id FROM (") + ") AS a ORDER BY 1 DESC, 2 DESC LIMIT " + s.arg(limit)
 	}
 	var stop *place
 	if s := (&statement{}); s.conditions(f, false) != "" {
+		if f.Reason.Category != "" {
+			span = max(span/2, 1) // each costs a look at its requests
+		}
+		// Each status has its share; the search stops where the first of them has used it up.
 		s := &statement{}
-		text := walk(s, false, "1 OFFSET ")
-		end, err := r.readPlaces(ctx, text+s.arg(span-1), s.args)
+		text := walk(s, false, max(span/len(statuses), 1)-1, 1)
+		end, err := r.readPlaces(ctx, text, s.args)
 		if err != nil {
 			return nil, nil, 0, err
 		}
@@ -195,8 +202,8 @@ func (r reader) places(ctx context.Context, f resale.EntitlementFilter, span int
 		}
 	}
 	s = &statement{}
-	text := walk(s, true, "")
-	if found, err = r.readPlaces(ctx, text+s.arg(f.Limit), s.args); err != nil {
+	text := walk(s, true, 0, f.Limit)
+	if found, err = r.readPlaces(ctx, text, s.args); err != nil {
 		return nil, nil, 0, err
 	}
 	if next = following(found, f.Limit); next == nil && stop != nil {

@@ -411,8 +411,8 @@ func (f EntitlementFilter) whose(ctx context.Context, r Reader, m *Meaning) erro
 	return nil
 }
 
-// EntitlementPage is a part of the list. It may hold fewer than were asked for, even none, and still go on: Searched then says after how many
-// the search was put off.
+// EntitlementPage is a part of the list. It may hold fewer than were asked for, even none, and still go on: Searched then says after how many,
+// at most, the search was put off.
 type EntitlementPage struct {
 	Rows     []EntitlementRow
 	Next     *ListPosition // where it goes on, nil at its end

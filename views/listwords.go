@@ -119,11 +119,6 @@ func agoWords(age string) string {
 	return plural(n, word, word+"s")
 }
 
-// blameWords tells which chips to take away.
-func blameWords(p EntitlementsPage, name string) string {
-	return "Without “" + filterWords(p.Filter, name, p.Products) + "”"
-}
-
 // merchantsOf are the merchants of the catalogue, each once, by name.
 func merchantsOf(products []resale.Product) (merchants []resale.Merchant) {
 	for _, p := range products { // by merchant
@@ -191,4 +186,13 @@ func offerName(r resale.EntitlementRow, products []resale.Product) string {
 		}
 	}
 	return r.OfferKey
+}
+
+// shortID is an id without its middle, as much as two of them differ in.
+func shortID(id string) string {
+	letters := []rune(id)
+	if len(letters) <= 16 {
+		return id
+	}
+	return string(letters[:8]) + "…" + string(letters[len(letters)-4:])
 }
