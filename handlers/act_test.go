@@ -110,7 +110,8 @@ func TestABadActIsTurnedDown(t *testing.T) {
 		"another confirmed":      {resale.KindRevoke, "confirm", ended.Ref, "confirm", e.Ref},
 		"revoked without reason": {resale.KindRevoke, "reason", "", "reason", "Choose a reason"},
 	} {
-		fields := url.Values{"reason": {"REVOKED/OTHER"}, "reason_description": {marked}, "confirm": {e.Ref}}
+		reason := map[resale.RequestKind]string{resale.KindCancel: "CUSTOMER_CANCELLED/OTHER", resale.KindRevoke: "REVOKED/OTHER"}[tt.kind]
+		fields := url.Values{"reason": {reason}, "reason_description": {marked}, "confirm": {e.Ref}}
 		fields.Set(tt.field, tt.value)
 		page := p.as(resale.Supervisor).post("/entitlements/"+e.Ref+"/"+string(tt.kind), fields).must(t, http.StatusUnprocessableEntity).page(t)
 		form := page.Find(`form[action="/entitlements/` + e.Ref + "/" + string(tt.kind) + `"]`)
@@ -120,7 +121,7 @@ func TestABadActIsTurnedDown(t *testing.T) {
 		if says := page.Find(".error").Text(); !strings.Contains(says, tt.saying) {
 			t.Errorf("%s: the page says %q", name, says)
 		}
-		if tt.field != "reason" && form.Find("option[selected]").AttrOr("value", "") != "REVOKED/OTHER" {
+		if tt.field != "reason" && form.Find("option[selected]").AttrOr("value", "") != reason {
 			t.Errorf("%s: the reason is not kept", name)
 		}
 		if tt.field != "reason_description" && form.Find("input[name=reason_description]").AttrOr("value", "") != marked {
@@ -232,8 +233,10 @@ func TestThePageOffersWhatCanBeDone(t *testing.T) {
 				t.Errorf("the reason %s has no words", s.AttrOr("value", ""))
 			}
 		})
-		if tt.ends == "cancel revoke" && end.Find("option[value*='/']").Length() != 2*len(resale.ReasonLists[1].Reasons) {
-			t.Errorf("%d reasons", end.Find("option[value*='/']").Length())
+		for kind, others := range map[string]string{"cancel": "REVOKED/", "revoke": "CUSTOMER_"} {
+			if n := end.Find("#" + kind + " option[value*='/']").Length(); strings.Contains(tt.ends, kind) && n == 0 || end.Find("#"+kind+" option[value^='"+others+"']").Length() > 0 {
+				t.Errorf("%d reasons to %s", n, kind)
+			}
 		}
 	}
 }

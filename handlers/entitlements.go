@@ -123,7 +123,7 @@ func (a *App) showEntitlement(c *fiber.Ctx) error {
 
 func (a *App) entitlementPage(c *fiber.Ctx, e resale.Entitlement) (views.EntitlementPage, error) {
 	ctx := c.UserContext()
-	page := views.EntitlementPage{Frame: a.frame(c), Entitlement: e, SignupLink: a.service.SignupLink(e)}
+	page := views.EntitlementPage{Frame: a.frame(c), Entitlement: e, SignupLink: a.service.SignupLink(e), Reseller: a.brand.Name}
 	var err error
 	if page.Customer, err = a.store.Customer(ctx, e.CustomerID); err != nil {
 		return page, err
@@ -140,6 +140,9 @@ func (a *App) entitlementPage(c *fiber.Ctx, e resale.Entitlement) (views.Entitle
 		return page, err
 	}
 	if page.Actions, err = a.actions(c, e, page.Requests); err != nil {
+		return page, err
+	}
+	if page.Difference, err = a.difference(c, e); err != nil {
 		return page, err
 	}
 	if page.History, err = a.history(c, resale.EventFilter{EntitlementID: e.ID}); err != nil {

@@ -108,6 +108,25 @@ func (a *App) differences(ctx context.Context, open []resale.Drift) ([]views.Dif
 	return differences, nil
 }
 
+// difference is how an entitlement differs from Bango's record, where nobody has decided about it yet; nil for not at all.
+func (a *App) difference(c *fiber.Ctx, e resale.Entitlement) (*views.Difference, error) {
+	if e.BangoID == "" {
+		return nil, nil
+	}
+	d, err := a.store.DriftOf(c.UserContext(), e.BangoID)
+	if resale.CodeOf(err) == resale.CodeNotFound || err == nil && (d.State != resale.DriftOpen || d.EntitlementID != e.ID) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	named, err := a.differences(c.UserContext(), []resale.Drift{d})
+	if err != nil {
+		return nil, err
+	}
+	return &named[0], nil
+}
+
 // reconcile makes something of reconciliation happen for the person, and leads back to its page.
 func (a *App) reconcile(do func(ctx context.Context, by resale.Actor) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
@@ -118,7 +137,8 @@ func (a *App) reconcile(do func(ctx context.Context, by resale.Actor) error) fib
 	}
 }
 
-// takeDifference takes over what Bango says of one difference, and leads back to the page of differences that it was on.
+// takeDifference takes over what Bango says of one difference, and leads back to where that was asked: the entitlement whose ref the form has, or
+// the page of differences.
 func (a *App) takeDifference(c *fiber.Ctx) error {
 	id, err := pathID(c, "difference")
 	if err != nil {
@@ -126,6 +146,7 @@ func (a *App) takeDifference(c *fiber.Ctx) error {
 	}
 	form := readForm(c)
 	after, err := driftAfter(form.text("after"))
+	ref, ofEntitlement := resale.ParseRef(form.text("ref"))
 	if form.err != nil {
 		err = form.err
 	}
@@ -143,6 +164,9 @@ func (a *App) takeDifference(c *fiber.Ctx) error {
 	}
 	if err != nil {
 		return err
+	}
+	if ofEntitlement {
+		return seeOther(c, "/entitlements/"+ref)
 	}
 	if after != "" {
 		return seeOther(c, "/reconciliation?after="+after)

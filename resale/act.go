@@ -54,7 +54,11 @@ func (a act) whyNot(e Entitlement, requests []Request, role Role, abilities []Ab
 	case open >= 0:
 		return requests[open].Kind.named() + " is under way"
 	case !slices.Contains(a.from, e.Status):
-		return whyNotIn(a.kind, e.Status)
+		why := whyNotIn(a.kind, e.Status)
+		if r, known := Ending(e.Status, requests); known && (e.Status.Ended() || a.kind == KindCancel) {
+			why += ", since " + r.Created.UTC().Format("2 January 2006") + " by " + r.Actor.Name
+		}
+		return why
 	case slices.ContainsFunc(abilities, func(b Ability) bool { return b.Kind == a.kind && b.Missing() }):
 		return "its merchant cannot do this; an admin can say otherwise in the catalogue"
 	case e.BangoID == "" && a.kind != KindRefresh:
@@ -69,6 +73,24 @@ func (k RequestKind) named() string {
 		return "an " + string(k)
 	}
 	return "a " + string(k)
+}
+
+// Ending returns the request by which an entitlement ends or has ended, of its requests, the newest first. It reports false where it does not end,
+// or nobody here asked for it.
+func Ending(s Status, requests []Request) (Request, bool) {
+	if !s.Ended() && s != ActiveEnding {
+		return Request{}, false
+	}
+	for _, r := range requests {
+		switch {
+		case r.State != Done || r.Withdrawn():
+		case r.Kind.NeedsReason():
+			return r, true
+		case r.Kind == KindUndo: // what was asked before it has been taken back
+			return Request{}, false
+		}
+	}
+	return Request{}, false
 }
 
 func whyNotIn(k RequestKind, s Status) string {

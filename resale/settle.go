@@ -225,7 +225,7 @@ func answeredText(k RequestKind, a Answer, after Entitlement) string {
 func checkedText(f Fact, effect Effect) string {
 	said := "checked with Bango: " + clip(f.Status, 40)
 	if effect == EffectChanged {
-		return said + "; taken over from its record"
+		return said + "; taken over from its record: corrected by reconciliation"
 	}
 	return said + ", as known"
 }

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -56,7 +57,13 @@ type reasonGroup struct {
 	reasons         []resale.Reason
 }
 
-// reasonGroups are the account's reasons by category, those that go with the kind of request first.
+// reasonsOf are the categories that go with each way to end it. What should never have been activated may end either way: not everybody may revoke.
+var reasonsOf = map[resale.RequestKind][]string{
+	resale.KindCancel: {"CUSTOMER_CANCELLED", "CUSTOMER_CHANGED", "ACTIVATION_ROLLBACK"},
+	resale.KindRevoke: {"REVOKED", "ACTIVATION_ROLLBACK"},
+}
+
+// reasonGroups are the account's reasons that go with the kind of request, by category.
 func reasonGroups(kind resale.RequestKind, reasons []resale.Reason) []reasonGroup {
 	groups := []reasonGroup{
 		{category: "CUSTOMER_CANCELLED", words: "The customer cancelled"},
@@ -71,10 +78,7 @@ func reasonGroups(kind resale.RequestKind, reasons []resale.Reason) []reasonGrou
 			}
 		}
 	}
-	if kind == resale.KindRevoke {
-		groups = append(groups[2:], groups[:2]...)
-	}
-	return slices.DeleteFunc(groups, func(g reasonGroup) bool { return g.reasons == nil })
+	return slices.DeleteFunc(groups, func(g reasonGroup) bool { return g.reasons == nil || !slices.Contains(reasonsOf[kind], g.category) })
 }
 
 // reasonText tells a reason without its description; empty where there is none.
@@ -128,7 +132,11 @@ func cancelMeans(e resale.Entitlement) string {
 	if e.Status == resale.Pending {
 		return "The customer has not signed up yet, and no longer can: it ends as soon as the merchant has taken note."
 	}
-	return "The customer keeps access until the end of the paid period if the merchant has one; otherwise it ends at once."
+	if !e.DateExpiry.IsZero() {
+		return fmt.Sprintf("The customer keeps access until the end of the paid period if the merchant has one, at the latest until %s, when it expires anyway; "+
+			"otherwise it ends at once.", day(e.DateExpiry))
+	}
+	return "The customer keeps access until the end of the paid period if the merchant has one; otherwise it ends at once. Bango’s answer names the day."
 }
 
 // revokeMeans tells what follows from a revoke. src: resale/entitlements/revoke
@@ -138,8 +146,19 @@ func revokeMeans(e resale.Entitlement) string {
 		return "The customer has not signed up yet, and no longer can, from now on."
 	case resale.Suspended:
 		return "It ends now. The customer has no access today and does not get it back."
+	case resale.ActiveEnding:
+		return fmt.Sprintf("The customer loses access now instead of keeping it until %s.", cmp.Or(day(e.DateEnded), "the end of the paid period"))
 	}
 	return "The customer loses access now, whatever is paid for already."
+}
+
+// endButton names what the button does to whom; the end of the identifier tells people of one name apart.
+func endButton(p EndPage, kind resale.RequestKind) string {
+	whom := p.Customer.Label()
+	if id := []rune(p.Customer.Identifier); whom != p.Customer.Identifier && len(id) > 4 {
+		whom += " (…" + string(id[len(id)-4:]) + ")"
+	}
+	return actWords[kind].name + " " + p.Product.Name + " for " + whom
 }
 
 // endForm is what the form of one card holds.

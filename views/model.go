@@ -122,6 +122,8 @@ type EntitlementPage struct {
 	SignupLink  string           // the portal's own address for the end user
 	Requests    []resale.Request // newest first
 	History     History
+	Reseller    string          // as end users know it, empty where no setting says
+	Difference  *Difference     // from Bango's record, that nobody has decided about; nil for none
 	Latest      []resale.Event  // the newest, whatever part of them the history shows
 	Actions     []resale.Action // what the person may do now, and why not the rest
 	Others      []Service       // what the customer has at the same merchant, where Bango refused this

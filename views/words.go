@@ -134,28 +134,6 @@ func keys(e resale.Entitlement) string {
 	return k
 }
 
-func noLinkBecause(e resale.Entitlement) string {
-	switch e.Status {
-	case resale.Requested, resale.Unknown:
-		return "There is none until Bango has answered."
-	case resale.Pending:
-		return "Bango gave none: the merchant activates it without the customer."
-	case resale.Active, resale.ActiveEnding:
-		return "There is nothing left to sign up for: it is active."
-	case resale.Refused:
-		return "There is none: Bango refused it."
-	case resale.Suspended:
-		return "There is none while it is suspended."
-	case resale.Failed:
-		return "There is none: Bango's talk with the merchant failed."
-	}
-	return "There is none: it has ended."
-}
-
-func messageText(p EntitlementPage) string {
-	return fmt.Sprintf("To finish signing up for %s, open %s", p.Product.Name, p.SignupLink)
-}
-
 func customerSentence(p CustomerPage) string {
 	if len(p.Services) == 0 {
 		return p.Customer.Label() + " has no services yet."
