@@ -18,6 +18,9 @@ const (
 )
 
 func (a *App) listCustomers(c *fiber.Ctx) error {
+	if c.Query("tag") != "" {
+		return a.listTagged(c)
+	}
 	q, err := query(c, "q")
 	if err != nil {
 		return err
@@ -87,40 +90,12 @@ func (a *App) addCustomer(c *fiber.Ctx) error {
 	}
 	page := views.CustomersPage{Frame: a.frame(c), Form: in, Fault: fault}
 	if fault.Code == resale.CodeConflict {
-		page.Known, err = a.store.CustomerByIdentifier(c.UserContext(), strings.TrimSpace(in.Identifier))
+		page.Known, err = a.store.CustomerKnownAs(c.UserContext(), strings.TrimSpace(in.Identifier))
 		if err != nil && resale.CodeOf(err) != resale.CodeNotFound {
 			return err
 		}
 	}
 	return a.showCustomers(c, statusOf[fault.Code], page)
-}
-
-func (a *App) showCustomer(c *fiber.Ctx) error {
-	ctx := c.UserContext()
-	id, err := pathID(c, "customer")
-	if err != nil {
-		return err
-	}
-	page := views.CustomerPage{Frame: a.frame(c)}
-	if page.Customer, err = a.store.Customer(ctx, id); err != nil {
-		return err
-	}
-	if page.Services, err = a.servicesOf(ctx, id); err != nil {
-		return err
-	}
-	if page.Events, err = a.store.CustomerEvents(ctx, id, maxEvents); err != nil {
-		return err
-	}
-	page.Refs = map[string]string{}
-	for _, s := range page.Services {
-		page.Refs[s.Entitlement.ID] = s.Entitlement.Ref
-	}
-	for _, e := range page.Events {
-		if err := a.addRef(ctx, page.Refs, e.EntitlementID); err != nil {
-			return err
-		}
-	}
-	return a.show(c, views.Customer(page))
 }
 
 // servicesOf returns a customer's entitlements, newest first, each with its product.

@@ -42,6 +42,11 @@ func TestEveryRouteIsInTheTable(t *testing.T) {
 func TestTheTableGuardsWhatItShould(t *testing.T) {
 	others := map[string]guard{
 		"GET /login": anybody, "POST /login": anybody, "POST /logout": anybody, "GET /setup/:token": holder, "POST /setup/:token": holder,
+		"GET /customers/:id/edit": agent, "POST /customers/:id/edit": agent, "POST /customers/:id/notes": agent,
+		"POST /customers/:id/notes/:note/pin": agent, "POST /customers/:id/notes/:note/unpin": agent, "POST /customers/:id/notes/:note/withdraw": agent,
+		"POST /customers/:id/tags": agent, "POST /customers/:id/tags/remove": agent, "GET /customers/:id/identifier": agent,
+		"POST /customers/:id/identifier": agent, "GET /customers/:id/suspend": agent, "POST /customers/:id/suspend": agent,
+		"GET /customers/:id/resume": agent, "POST /customers/:id/resume": agent,
 		"POST /customers": agent, "POST /entitlements": agent, "GET /entitlements/new": agent,
 		"GET /entitlements/:ref/end": agent, "POST /entitlements/:ref/refresh": agent, "POST /entitlements/:ref/suspend": agent,
 		"POST /entitlements/:ref/resume": agent, "POST /entitlements/:ref/cancel": agent, "POST /entitlements/:ref/revoke": supervisor,
@@ -73,6 +78,8 @@ type things struct {
 	drift        string
 	request      string // a revoke that waits, where the route is for one
 	view         string
+	note         string
+	group        string
 }
 
 // things puts one of each into the portal.
@@ -86,8 +93,9 @@ func (p *portal) things() things {
 	if err != nil || len(inbox) != 1 {
 		p.t.Fatalf("%d notifications, %v", len(inbox), err)
 	}
+	note, group := p.noteAndGroup()
 	return things{customer: p.customer, entitlement: e, evidence: p.addEvidence(e, "sent"), notification: inbox[0].ID,
-		drift: p.addDrift(resale.Drift{Kind: resale.MissingHere, Subject: "b-drift"})}
+		drift: p.addDrift(resale.Drift{Kind: resale.MissingHere, Subject: "b-drift"}), note: note, group: group}
 }
 
 // address fills in the parts of a route's path.
@@ -99,11 +107,14 @@ func (th things) address(r route) string {
 	if id == "" {
 		id = th.evidence
 	}
+	if strings.HasPrefix(r.path, "/customers/") {
+		id = th.customer.ID
+	}
 	token := th.entitlement.SignupToken
 	if r.guard == bango {
 		token = th.entitlement.NotifyToken
 	}
-	address = strings.NewReplacer(":ref", th.entitlement.Ref, ":id", id, ":token", token, ":name", "none.css").Replace(address)
+	address = strings.NewReplacer(":ref", th.entitlement.Ref, ":note", th.note, ":group", th.group, ":id", id, ":token", token, ":name", "none.css").Replace(address)
 	switch r.path {
 	case "/entitlements/new":
 		address += "?customer=" + th.customer.ID
@@ -119,7 +130,8 @@ func (th things) address(r route) string {
 func (th things) suit(p *portal, r route) things {
 	status, isAct := map[string]resale.Status{"/entitlements/:ref/refresh": resale.Pending, "/entitlements/:ref/suspend": resale.Active,
 		"/entitlements/:ref/resume": resale.Suspended, "/entitlements/:ref/cancel": resale.Active, "/entitlements/:ref/revoke": resale.Active,
-		"/entitlements/:ref/undo": resale.ActiveEnding, "/entitlements/:ref/update": resale.Active}[r.path]
+		"/entitlements/:ref/undo": resale.ActiveEnding, "/entitlements/:ref/update": resale.Active,
+		"/customers/:id/suspend": resale.Active, "/customers/:id/resume": resale.Suspended}[r.path]
 	if isAct {
 		th.entitlement = p.settled(status)
 	}
@@ -147,6 +159,16 @@ func (th things) suit(p *portal, r route) things {
 // fields are what a form would send to a route, such that it is accepted.
 func (th things) fields(p *portal, r route) url.Values {
 	switch r.path {
+	case "/customers/:id/edit":
+		return url.Values{"name": {"Zoe"}, "seen_name": {"Zoë Ångström"}, "seen_email": {"zoe@example.com"}, "seen_phone": {"+44 20 7946 0000"}}
+	case "/customers/:id/notes":
+		return url.Values{"text": {"A note"}}
+	case "/customers/:id/tags", "/customers/:id/tags/remove":
+		return url.Values{"tag": {"VIP"}}
+	case "/customers/:id/identifier":
+		return url.Values{"customer_identifier": {resale.NewFormToken()}, "form_token": {resale.NewFormToken()}}
+	case "/customers/:id/suspend", "/customers/:id/resume":
+		return url.Values{"service": {th.entitlement.Ref}, "reason": {"Did not pay"}, "form_token": {resale.NewFormToken()}}
 	case "/customers":
 		return url.Values{"customer_identifier": {resale.NewFormToken()}}
 	case "/entitlements":

@@ -291,7 +291,7 @@ func (s *Service) resolve(ctx context.Context, item BulkItem) (e Entitlement, wh
 		return e, "", err
 	}
 	why = "nothing has this reference or identifier"
-	switch customer, err := s.store.CustomerByIdentifier(ctx, item.Input); {
+	switch customer, err := s.store.CustomerKnownAs(ctx, item.Input); {
 	case err == nil:
 		services, err := s.store.EntitlementsOf(ctx, customer.ID, maxServices)
 		if err != nil {

@@ -110,7 +110,7 @@ func (s *Service) Search(ctx context.Context, by Actor, q string, limit int) (Fo
 	if err := s.searchEntitlements(ctx, &f, limit); err != nil {
 		return f, err
 	}
-	known, err := s.store.CustomerByIdentifier(ctx, f.Query)
+	known, err := s.store.CustomerKnownAs(ctx, f.Query)
 	if err == nil {
 		f.Whole = customerHit(known)
 	} else if CodeOf(err) != CodeNotFound {

@@ -80,15 +80,7 @@ type CustomersPage struct {
 	Form      resale.Customer // what the form holds
 	Fault     *resale.Error   // why the form was not accepted; nil for none
 	Known     resale.Customer // the customer who has the identifier already; zero for none
-}
-
-// CustomerPage is everything about one customer.
-type CustomerPage struct {
-	Frame
-	Customer resale.Customer
-	Services []Service // newest first
-	Events   []resale.Event
-	Refs     map[string]string // the ref of each entitlement that an event names, by its id
+	Tag       string          // only those with this tag are shown; empty for none
 }
 
 // Service is an entitlement with the product that it gives.

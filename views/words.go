@@ -134,30 +134,6 @@ func keys(e resale.Entitlement) string {
 	return k
 }
 
-func customerSentence(p CustomerPage) string {
-	if len(p.Services) == 0 {
-		return p.Customer.Label() + " has no services yet."
-	}
-	var active, pending int64
-	for _, s := range p.Services {
-		switch s.Entitlement.Status {
-		case resale.Active, resale.ActiveEnding:
-			active++
-		case resale.Pending, resale.Requested, resale.Unknown:
-			pending++
-		}
-	}
-	switch {
-	case active > 0 && pending > 0:
-		return fmt.Sprintf("%s has %s, and %s under way.", p.Customer.Label(), plural(active, "active service", "active services"), plural(pending, "more is", "more are"))
-	case active > 0:
-		return fmt.Sprintf("%s has %s.", p.Customer.Label(), plural(active, "active service", "active services"))
-	case pending > 0:
-		return fmt.Sprintf("%s has nothing active yet; %s under way.", p.Customer.Label(), plural(pending, "service is", "services are"))
-	}
-	return p.Customer.Label() + " has no active service."
-}
-
 // calm reports whether nothing needs attention.
 func calm(p HomePage) bool {
 	return len(p.Attention)+len(p.Manual)+len(p.Parked) == 0 && p.Drift == 0 && p.ToPoint == 0
