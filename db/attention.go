@@ -230,24 +230,24 @@ func (r reader) ListAttention(ctx context.Context, f resale.AttentionFilter) ([]
 	for rows.Next() {
 		var a queries.Attention
 		var row resale.AttentionRow
-		var status, identifier, refusal, parked string
+		var status, identifier, asked string
 		if err := rows.Scan(&a.Subject, &a.Sort, &a.Kind, &a.State, &a.Mark, &a.Since, &a.Due, &a.OwnerID, &a.OwnerName, &a.Until, &a.Reason, &a.DecidedBy,
-			&row.Ref, &status, &row.CustomerID, &refusal, &row.CustomerName, &identifier, &row.ProductName, &parked); err != nil {
+			&row.Ref, &status, &row.CustomerID, &row.CustomerName, &identifier, &row.ProductName, &asked, &row.Message); err != nil {
 			return nil, r.fault("attention", err)
 		}
 		row.Attention, row.Status = attention(a), resale.Status(status)
-		row.CustomerName = cmp.Or(row.CustomerName, identifier)
-		row.Message = cmp.Or(refusal, parked)
+		row.CustomerName, row.Asked = cmp.Or(row.CustomerName, identifier), resale.RequestKind(asked)
 		list = append(list, row)
 	}
 	return list, r.fault("attention", rows.Err())
 }
 
 const listAttention = `SELECT a.subject, a.sort, a.kind, a.state, a.mark, a.since, a.due, a.owner_id, a.owner_name, a.until, a.reason, a.decided_by,
-  coalesce(e.ref, ''), coalesce(e.status, ''), coalesce(e.customer_id, ''), coalesce(e.message, ''),
-  coalesce(c.name, ''), coalesce(c.identifier, ''), coalesce(p.name, ''), coalesce(n.reason, '')
+  coalesce(e.ref, ''), coalesce(e.status, ''), coalesce(e.customer_id, ''),
+  coalesce(c.name, ''), coalesce(c.identifier, ''), coalesce(p.name, ''), coalesce(r.kind, ''), coalesce(r.message, n.reason, e.message, '')
 FROM attention a
 LEFT JOIN entitlements e ON e.id = a.subject
 LEFT JOIN customers c ON c.id = e.customer_id
 LEFT JOIN products p ON p.id = e.product_id
-LEFT JOIN notifications n ON n.id = a.subject`
+LEFT JOIN notifications n ON n.id = a.subject
+LEFT JOIN requests r ON r.id = a.mark`

@@ -169,6 +169,9 @@ func (a *App) checkEntitlement(c *fiber.Ctx) error {
 	if _, err := a.service.Check(c.UserContext(), resale.StaffActor(who(c)), e.Ref); err != nil {
 		return err
 	}
+	if readForm(c).text("back") != "" { // a list shows what came of it by the line that is there, or is not
+		a.awaitSettled(c, e, resale.KindCheck)
+	}
 	return seeOther(c, "/entitlements/"+e.Ref)
 }
 

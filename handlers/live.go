@@ -22,6 +22,10 @@ const (
 	// liveTick is the least time between two events of a stream; changes that come closer together are one event.
 	liveTick = 100 * time.Millisecond
 
+	// numberTick is how long a minor change, of the number in the header, is held back, so that a storm of them does not make every page that is
+	// open read itself again and again.
+	numberTick = time.Second
+
 	maxStreams    = 20_000 // at once
 	maxStreamsOf  = 100    // of one person, or of one signup link
 	recheckTime   = 5 * time.Second
@@ -65,12 +69,17 @@ type subscription struct {
 	conn     net.Conn
 }
 
-// topics are what a stream hears of: its topic and, for staff, the number in the header of every page.
+// topics are what a stream hears of: its topic and, for staff, what changes the number in the header of every page.
 func (s *subscription) topics() []string {
 	if s.refs && s.topic != resale.TopicAttention {
 		return []string{s.topic, resale.TopicAttention}
 	}
 	return []string{s.topic}
+}
+
+// minor reports whether a change that names no entitlement may be of no more than the number in the header.
+func (s *subscription) minor(refs []string, all bool) bool {
+	return len(refs) == 0 && !all && s.topic != resale.TopicAttention && s.topic != resale.TopicReconciliation
 }
 
 // subscription returns what the request asks to listen to, if it may.
@@ -120,6 +129,7 @@ func (s *subscription) run(w *bufio.Writer, beat time.Duration) {
 	}
 	heart := time.NewTicker(beat)
 	defer heart.Stop()
+	var number <-chan time.Time // while a minor change is held back
 	for {
 		select {
 		case _, open := <-s.listener.Signal:
@@ -127,10 +137,22 @@ func (s *subscription) run(w *bufio.Writer, beat time.Duration) {
 				return
 			}
 			refs, all := s.listener.Take()
+			if s.minor(refs, all) {
+				if number == nil {
+					number = time.After(numberTick)
+				}
+				continue
+			}
 			if s.tell(w, refs, all) != nil {
 				return
 			}
+			number = nil // the page reads all of itself again
 			time.Sleep(liveTick)
+		case <-number:
+			number = nil
+			if s.tell(w, nil, false) != nil {
+				return
+			}
 		case <-heart.C:
 			if !s.mayGoOn() {
 				return

@@ -110,7 +110,7 @@ func TestAStreamTellsWhatChanged(t *testing.T) {
 	if got := endUser.event(); len(got.Refs) != 0 || !got.All {
 		t.Errorf("the end user is told of %+v", got)
 	}
-	p.change(other, func(e *resale.Entitlement) { e.Status = resale.Unknown })
+	p.change(other, func(e *resale.Entitlement) { e.Status, e.BangoStatus = resale.Active, "ACTIVE" })
 	if got := all.event(); !slices.Equal(got.Refs, []string{other.Ref}) {
 		t.Errorf("told of %+v", got)
 	}

@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"context"
+	"net/http"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -16,11 +18,37 @@ func (a *App) personal(c *fiber.Ctx, f *views.Frame) {
 	set, err := a.store.Preferences(ctx, f.Person.ID)
 	if err != nil {
 		a.log.Error("a page is drawn without what the person has set", "err", err)
-		return
 	}
 	f.Dismissed = resale.Dismissed(set)
 	f.KeysOff = set[resale.PreferShortcuts] == resale.ShortcutsOff
 	if zone, err := resale.TimeZone(set[resale.PreferTimeZone]); err == nil {
 		f.Zone, f.Now = set[resale.PreferTimeZone], f.Now.In(zone)
 	}
+	if f.Needs, err = a.store.AttentionCounts(ctx); err != nil {
+		a.log.Error("a page does not tell what needs attention", "err", err)
+	}
+}
+
+// showMe is where a person sets what concerns them alone.
+func (a *App) showMe(c *fiber.Ctx) error {
+	page := views.MePage{Frame: a.frame(c), Kept: c.Query("kept") != ""}
+	page.TimeZone, page.Shortcuts = page.Zone, !page.KeysOff
+	return a.show(c, views.Me(page))
+}
+
+func (a *App) setMe(c *fiber.Ctx) error {
+	form := readForm(c)
+	zone, shortcuts := strings.TrimSpace(form.text("time_zone")), form.text("shortcuts") != ""
+	if form.err != nil {
+		return form.err
+	}
+	err := a.service.Personalise(c.UserContext(), resale.StaffActor(who(c)), zone, shortcuts)
+	if fault := faultOf(err); fault != nil {
+		page := views.MePage{Frame: a.frame(c), TimeZone: zone, Shortcuts: shortcuts, Fault: fault}
+		return a.render(c, http.StatusUnprocessableEntity, views.Me(page))
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(c, "/me?kept=1")
 }

@@ -187,7 +187,7 @@ func TestReplay(t *testing.T) {
 	for _, role := range []resale.Role{resale.Viewer, resale.Agent} {
 		b := p.as(role)
 		for _, n := range parked {
-			home := b.get("/").page(t).Find(`#todo [data-row="` + n.ID + `"]`)
+			home := b.get("/").page(t).Find(`#attention-rows [data-row="` + n.ID + `"]`)
 			if home.Find(`a[href="/notifications/`+n.ID+`"]`).Length() != 1 {
 				t.Errorf("the first page does not lead to what is parked: %q", home.Text())
 			}
@@ -264,7 +264,7 @@ func TestHomeTellsWhatAPersonDecides(t *testing.T) {
 	}
 	b.post("/entitlements/"+settled.Ref+"/suspend", nil).must(t, http.StatusSeeOther) // somebody decided: it was asked for again
 	b.post("/entitlements/"+open.Ref+"/check", nil).must(t, http.StatusSeeOther)      // a look decides nothing
-	todo := b.get("/").page(t).Find("#todo")
+	todo := b.get("/").page(t).Find("#attention-rows")
 	if todo.Find("[data-row]").Length() != 1 || !strings.Contains(todo.Text(), open.Ref) || !strings.Contains(todo.Text(), marked) || !strings.Contains(todo.Text(), "suspend it") ||
 		todo.Find("img").Length() != 0 {
 		t.Errorf("the first page says %q", todo.Text())

@@ -94,6 +94,16 @@ func (a *App) routes() []route {
 		{post, "/entitlements/:ref/requests/:id/undo", supervisor, a.undoRequest},
 		{post, "/entitlements/:ref/check", viewer, a.checkEntitlement},
 		{get, "/entitlements/:ref/evidence/:id", viewer, a.showEvidence},
+		{post, "/entitlements/:ref/requests/:id/close", supervisor, a.closeRequest},
+		{get, "/attention", viewer, a.listAttention},
+		{get, "/attention/:id", viewer, a.showAttention},
+		{post, "/attention/:id/take", agent, a.attend(a.takeAttention)},
+		{post, "/attention/:id/release", agent, a.attend(a.releaseAttention)},
+		{post, "/attention/:id/snooze", agent, a.attend(a.snoozeAttention)},
+		{post, "/attention/:id/wake", agent, a.attend(a.wakeAttention)},
+		{post, "/attention/:id/acknowledge", agent, a.attend(a.acknowledgeAttention)},
+		{get, "/me", viewer, a.showMe},
+		{post, "/me", viewer, a.setMe},
 		{get, "/notifications", viewer, a.listNotifications},
 		{get, "/notifications/:id", viewer, a.showNotification},
 		{post, "/notifications/:id/replay", agent, a.replayNotification},
@@ -132,7 +142,10 @@ func (a *App) serve(r route) fiber.Handler {
 		if err := a.admit(c, r); err != nil {
 			return err
 		}
-		return r.handle(c)
+		if err = r.handle(c); err == nil {
+			leadBack(c)
+		}
+		return err
 	}
 }
 

@@ -55,6 +55,8 @@ func TestTheTableGuardsWhatItShould(t *testing.T) {
 		"POST /reconciliation/take": supervisor, "POST /reconciliation/:id/take": supervisor, "POST /reconciliation/repoint": admin,
 		"POST /opened": viewer, "POST /dismiss": viewer, "POST /keys": viewer,
 		"GET /entitlements.csv": supervisor, "GET /customers.csv": supervisor, "POST /views": agent, "POST /views/:id/remove": agent,
+		"POST /entitlements/:ref/requests/:id/close": supervisor, "POST /attention/:id/take": agent, "POST /attention/:id/release": agent,
+		"POST /attention/:id/snooze": agent, "POST /attention/:id/wake": agent, "POST /attention/:id/acknowledge": agent,
 		"GET /s/:token": holder, "POST /s/:token": holder, "POST /webhooks/bango/:token": bango, "GET /live": byTopic,
 		"GET /static/:name": anybody, "GET /healthz": anybody, "GET /readyz": anybody,
 	}
@@ -76,7 +78,7 @@ type things struct {
 	evidence     string
 	notification string
 	drift        string
-	request      string // a revoke that waits, where the route is for one
+	request      string // one that the route is for
 	view         string
 	note         string
 	group        string
@@ -103,7 +105,10 @@ func (th things) address(r route) string {
 	address := r.path
 	id := map[string]string{"/customers/:id": th.customer.ID, "/notifications/:id": th.notification, "/notifications/:id/replay": th.notification,
 		"/reconciliation/:id/take": th.drift, "/entitlements/:ref/requests/:id/undo": th.request,
-		"/views/:id/remove": th.view}[r.path]
+		"/views/:id/remove": th.view, "/entitlements/:ref/requests/:id/close": th.request}[r.path]
+	if strings.HasPrefix(r.path, "/attention/") {
+		id = th.entitlement.ID
+	}
 	if id == "" {
 		id = th.evidence
 	}
@@ -140,6 +145,15 @@ func (th things) suit(p *portal, r route) things {
 	}
 	if r.path == "/views/:id/remove" {
 		th.view = p.addView(resale.Agent, resale.NewFormToken(), "status=ACTIVE").ID
+	}
+	if strings.HasPrefix(r.path, "/attention/") {
+		th.entitlement = p.settled(resale.Failed)
+	}
+	if r.path == "/entitlements/:ref/requests/:id/close" {
+		th.entitlement = p.addEntitlement()
+		p.answer(th.entitlement, resale.Manual, "Nobody knows.")
+		r, _ := p.newest(th.entitlement)
+		th.request = r.ID
 	}
 	if r.path == "/notifications/:id/replay" { // one that came before its entitlement was known
 		id := resale.NewFormToken()
@@ -181,6 +195,10 @@ func (th things) fields(p *portal, r route) url.Values {
 		return url.Values{"reason": {"REVOKED/OTHER"}, "confirm": {th.entitlement.Ref}}
 	case "/entitlements/:ref/update":
 		return url.Values{"display_name": {"Another"}}
+	case "/attention/:id/snooze", "/attention/:id/acknowledge", "/entitlements/:ref/requests/:id/close":
+		return url.Values{"reason": {"It is known."}, "for": {"1h"}}
+	case "/me":
+		return url.Values{"time_zone": {"Europe/Madrid"}}
 	case "/catalogue/ability":
 		return url.Values{"merchant": {"BANGO"}, "kind": {"suspend"}, "setting": {"yes"}}
 	case "/opened":
@@ -320,7 +338,7 @@ func TestAddressesAreStrict(t *testing.T) {
 	p := openPortal(t, with{})
 	b := p.as(resale.Admin)
 	for _, address := range []string{"/nothing", "/customers/", "/Customers", "//customers", "/customers/x", "/customers/%00", "/customers/\xff",
-		"/entitlements/AAAA", "/entitlements/AAAA-AAAA", "/entitlements/..%2f", "/notifications/x", "/s/x", "/s/AAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"/entitlements/AAAA", "/entitlements/AAAA-AAAA", "/entitlements/..%2f", "/notifications/x", "/attention/x", "/attention/00000000-0000-0000-0000-000000000000", "/s/x", "/s/AAAAAAAAAAAAAAAAAAAAAAAAAA",
 		"/setup/AAAAAAAAAAAAAAAAAAAAAAAAAA", "/static/app.css", "/static/", "/entitlements/new?customer=x",
 		"/customers/00000000-0000-0000-0000-000000000000"} {
 		if got := b.get(address); got.StatusCode != http.StatusNotFound {

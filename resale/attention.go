@@ -216,7 +216,8 @@ type AttentionRow struct {
 	CustomerID   string
 	CustomerName string // or the identifier where there is none
 	ProductName  string
-	Message      string // Bango's words, or why a notification is parked
+	Asked        RequestKind // of which a person has to decide
+	Message      string      // what came of that, Bango's words, or why a notification is parked
 }
 
 // Position is the place of the line in a list.

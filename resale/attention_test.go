@@ -335,6 +335,29 @@ func TestCloseRequest(t *testing.T) {
 	})
 }
 
+func TestBangosWordDecides(t *testing.T) {
+	onEachStore(t, func(d *desk) {
+		d.bango.create = []resale.Answer{silence}
+		e := d.create()
+		d.step()
+		d.clock.turn(25 * time.Hour)
+		d.step()
+		d.is(e, resale.Unknown, resale.Manual)
+		if _, err := d.service.Check(d.ctx, d.victor, e.Ref); err != nil {
+			d.Fatal(err)
+		}
+		d.bango.find = resale.Answer{Verdict: resale.VerdictDone}
+		found := record(resale.FromRecord, resale.Active, 60)
+		found.DateCreated = e.Created
+		d.bango.found = []resale.Fact{found}
+		d.step()
+		d.is(e, resale.Active, resale.Done)
+		if row := d.need(e.ID); row.Kind != "" {
+			d.Errorf("it still needs %+v", row)
+		}
+	})
+}
+
 // TestAttentionEqualsAScan lets anything happen in any order, and again: what is kept is what a look at everything finds.
 func TestAttentionEqualsAScan(t *testing.T) {
 	onEachStore(t, func(d *desk) {

@@ -1,6 +1,8 @@
 package resale
 
-import "context"
+import (
+	"context"
+)
 
 // CloseRequest ends a request of which a person has to decide as not done, and says why. An entitlement that Bango has never told of is
 // REFUSED then: as far as we know nothing exists there. Should Bango tell of it after all, its record is read back and counts. Every other
@@ -57,4 +59,33 @@ func (s *Service) CloseRequest(ctx context.Context, by Actor, requestID, reason 
 		tx.Announce(changeOf(after))
 		return tx.AddEvent(ctx, event)
 	})
+}
+
+// decided settles the request of which a person had to decide, where what Bango tells now shows that it was done.
+func (s *Service) decided(ctx context.Context, tx Tx, before, after Entitlement) error {
+	if after.Status == before.Status {
+		return nil
+	}
+	a, err := tx.Attention(ctx, before.ID)
+	if err != nil || a.Kind != AttentionDecide {
+		return orMissing(err)
+	}
+	r, err := tx.Decision(ctx, before.ID)
+	if err != nil {
+		return orMissing(err)
+	}
+	created := r.Kind == KindCreate && before.BangoStatus == "" && after.BangoStatus != ""
+	if !created && !r.Kind.reached(after.Status) {
+		return nil
+	}
+	r.State, r.Message, r.Updated = Done, "Bango has told since that it was done.", s.now()
+	return tx.UpdateRequest(ctx, r)
+}
+
+// orMissing is nil for what is not there.
+func orMissing(err error) error {
+	if CodeOf(err) == CodeNotFound {
+		return nil
+	}
+	return err
 }

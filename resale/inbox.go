@@ -179,6 +179,9 @@ func (s *Service) change(ctx context.Context, tx Tx, before Entitlement, after *
 			return false, err
 		}
 	}
+	if err := s.decided(ctx, tx, before, *after); err != nil {
+		return false, err
+	}
 	return asked, tx.UpdateEntitlement(ctx, before, *after)
 }
 

@@ -1,6 +1,7 @@
 package resale
 
 import (
+	"context"
 	"time"
 	_ "time/tzdata" // one binary tells the time anywhere, also where the system has no time zones
 )
@@ -20,4 +21,24 @@ func TimeZone(name string) (*time.Location, error) {
 		return nil, Invalid("time_zone", "%.60q is no time zone. Choose one of the list, like Europe/Madrid.", name)
 	}
 	return zone, nil
+}
+
+// Personalise keeps a person's time zone, empty for the browser's, and whether there are keyboard shortcuts. Whoever may read may.
+func (s *Service) Personalise(ctx context.Context, by Actor, zone string, shortcuts bool) error {
+	if err := by.must(Viewer); err != nil {
+		return err
+	}
+	if _, err := TimeZone(zone); err != nil {
+		return err
+	}
+	keys := ""
+	if !shortcuts {
+		keys = ShortcutsOff
+	}
+	return s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.SetPreference(ctx, by.ID, PreferTimeZone, zone); err != nil {
+			return err
+		}
+		return tx.SetPreference(ctx, by.ID, PreferShortcuts, keys)
+	})
 }

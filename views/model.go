@@ -17,12 +17,11 @@ type Frame struct {
 	Open    bool         // no webhook credential is configured, so an entitlement's token alone admits a notification
 	Line    resale.Line  // to Bango; zero where it is not known
 
-	Attention int64  // how much needs attention
-	Answered  bool   // the page answers a form, so that it cannot be read again at its address
-	KeysOff   bool   // the person wants no keyboard shortcuts
-	Zone      string // the person's time zone, empty where the browser's counts
-
-	Dismissed []string // requests whose outcome the person has taken note of
+	Needs     resale.AttentionCounts // what needs attention
+	Answered  bool                   // the page answers a form, so that it cannot be read again at its address
+	KeysOff   bool                   // the person wants no keyboard shortcuts
+	Zone      string                 // the person's time zone, empty where the browser's counts
+	Dismissed []string               // requests whose outcome the person has taken note of
 }
 
 // LoginPage is the sign-in form. Fault is why the last try failed, empty for none.
@@ -46,20 +45,44 @@ type HomePage struct {
 	Frame
 	Counts    map[resale.Status]int64
 	Customers int64
-	Attention []resale.EntitlementRow // what is UNKNOWN or FAILED, oldest news first
-	Manual    []Decision              // oldest first
-	Parked    []resale.Notification   // newest first
+	Attention []resale.AttentionRow   // the first of what needs attention
 	Recent    []resale.EntitlementRow // last changed first
 
-	MoreParked bool  // there are more than Parked has
-	Drift      int64 // differences from Bango's records that are open
-	ToPoint    int64 // lives that Bango notifies at another address; 0 for whoever cannot change it
+	Drift   int64 // differences from Bango's records that are open, where Attention has them
+	ToPoint int64 // lives that Bango notifies at another address; 0 for whoever cannot change it
 }
 
-// Decision is a request of which a person has to decide what comes.
-type Decision struct {
-	Request resale.Request
-	Ref     string // of its entitlement
+// AttentionPage is the queue of what needs a person, filtered.
+type AttentionPage struct {
+	Frame
+	Rows    []resale.AttentionRow
+	Kind    resale.AttentionKind // empty for all
+	Owner   string               // mine, none, or empty for all
+	Snoozed bool                 // what is put off
+	Next    string               // the after= of the next page, empty on the last
+	First   bool
+	Drift   int64 // differences from Bango's records that are open, where Rows has them
+}
+
+// AttentionLinePage is one line of it, with all that can be done about it.
+type AttentionLinePage struct {
+	Frame
+	Row         resale.AttentionRow
+	Entitlement resale.Entitlement // zero where it is about none
+	Request     resale.Request     // to decide about, zero for none
+	Drift       int64
+	Back        string // the list that it was opened from, empty for the whole one
+	Reason, For string // what a form held that was turned down
+	Fault       *resale.Error
+}
+
+// MePage is where a person sets what concerns them alone.
+type MePage struct {
+	Frame
+	TimeZone  string // what the form holds
+	Shortcuts bool
+	Kept      bool // what was sent is stored
+	Fault     *resale.Error
 }
 
 // SearchPage is what the one box found; a single find is not shown but opened.

@@ -136,7 +136,7 @@ func keys(e resale.Entitlement) string {
 
 // calm reports whether nothing needs attention.
 func calm(p HomePage) bool {
-	return len(p.Attention)+len(p.Manual)+len(p.Parked) == 0 && p.Drift == 0 && p.ToPoint == 0
+	return len(p.Attention) == 0 && p.ToPoint == 0
 }
 
 func isAre(n int64) string {
