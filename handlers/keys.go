@@ -20,7 +20,7 @@ func (a *App) setKeys(c *fiber.Ctx) error {
 	if value != "on" && value != resale.ShortcutsOff {
 		return resale.Invalid("shortcuts", "Keys are on or off.")
 	}
-	if err := a.service.Prefer(c.UserContext(), resale.StaffActor(who(c)), resale.PreferShortcuts, value); err != nil {
+	if err := a.service.Prefer(c.UserContext(), resale.StaffActor(who(c)), resale.PreferenceShortcuts, value); err != nil {
 		return err
 	}
 	return seeOther(c, "/keys")

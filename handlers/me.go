@@ -20,9 +20,9 @@ func (a *App) personal(c *fiber.Ctx, f *views.Frame) {
 		a.log.Error("a page is drawn without what the person has set", "err", err)
 	}
 	f.Dismissed = resale.Dismissed(set)
-	f.KeysOff = set[resale.PreferShortcuts] == resale.ShortcutsOff
-	if zone, err := resale.TimeZone(set[resale.PreferTimeZone]); err == nil {
-		f.Zone, f.Now = set[resale.PreferTimeZone], f.Now.In(zone)
+	f.KeysOff = set[resale.PreferenceShortcuts] == resale.ShortcutsOff
+	if zone, err := resale.TimeZone(set[resale.PreferenceTimeZone]); err == nil {
+		f.Zone, f.Now = set[resale.PreferenceTimeZone], f.Now.In(zone)
 	}
 	if f.Needs, err = a.store.AttentionCounts(ctx); err != nil {
 		a.log.Error("a page does not tell what needs attention", "err", err)

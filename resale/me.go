@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	PreferTimeZone  PreferenceName = "time_zone" // IANA's name; empty where the browser's counts
-	PreferShortcuts PreferenceName = "shortcuts" // ShortcutsOff, or anything else for on
+	PreferenceTimeZone  PreferenceName = "time_zone" // IANA's name; empty where the browser's counts
+	PreferenceShortcuts PreferenceName = "shortcuts" // ShortcutsOff, or anything else for on
 )
 
 // ShortcutsOff is the choice of whoever wants no keyboard shortcuts.
@@ -36,9 +36,9 @@ func (s *Service) Personalise(ctx context.Context, by Actor, zone string, shortc
 		keys = ShortcutsOff
 	}
 	return s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
-		if err := tx.SetPreference(ctx, by.ID, PreferTimeZone, zone); err != nil {
+		if err := tx.SetPreference(ctx, by.ID, PreferenceTimeZone, zone); err != nil {
 			return err
 		}
-		return tx.SetPreference(ctx, by.ID, PreferShortcuts, keys)
+		return tx.SetPreference(ctx, by.ID, PreferenceShortcuts, keys)
 	})
 }

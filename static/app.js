@@ -190,7 +190,7 @@ function age(root) {
     }
     if (element.textContent !== words) element.textContent = words;
     if (!document.body.dataset.zone) element.title = new Date(element.dateTime).toLocaleString('sv', { timeZoneName: 'short' });
-    if (!element.closest('tr, li')?.querySelector('a, button, summary')) element.tabIndex = 0;
+    if (!element.closest('tr, li')?.querySelector('a')) element.tabIndex = 0; // else it is shown with the focus in its row
   }
 }
 

@@ -57,7 +57,7 @@ func attentionWhat(r resale.AttentionRow, drift int64) string {
 	case r.Kind == resale.AttentionDrift && drift > 0:
 		return plural(drift, "difference", "differences") + " from Bango’s records " + isAre(drift) + " open"
 	case r.Asked != "":
-		return strings.TrimSpace("Decide about the request to " + actWords[r.Asked].ask + ". " + r.Message)
+		return strings.TrimSpace("The request to " + actWords[r.Asked].ask + ": " + r.Message)
 	case r.Message != "" && (r.Kind == resale.AttentionRefused || r.Kind == resale.AttentionParked):
 		return r.Message
 	}
@@ -160,3 +160,14 @@ func SnoozeUntil(choice string, now time.Time) time.Time {
 
 // listBack is where a page of one line leads back to.
 func listBack(back string) string { return cmp.Or(back, "/attention") }
+
+// looksAfter tells whose a line is.
+func looksAfter(r resale.AttentionRow, f Frame) string {
+	switch r.OwnerID {
+	case "":
+		return "nobody looks after it"
+	case f.Person.ID:
+		return "you look after it"
+	}
+	return r.OwnerName + " looks after it"
+}
