@@ -30,8 +30,8 @@ func TestAttentionIsLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	lives, err := store.ListEntitlements(t.Context(), resale.EntitlementFilter{Status: resale.Active, Limit: 1})
-	if err != nil || len(lives) != 1 {
+	lives, err := store.ListEntitlements(t.Context(), resale.EntitlementFilter{Status: resale.Active, Limit: 2})
+	if err != nil || len(lives) != 2 {
 		t.Fatalf("%d are active, %v", len(lives), err)
 	}
 	staff := b.tab("attention")
@@ -40,7 +40,7 @@ func TestAttentionIsLive(t *testing.T) {
 		t.Helper()
 		staff.do(what, chromedp.WaitVisible(fmt.Sprintf(`//*[@id="needs"]/b[text()="%d"]`, n)))
 	}
-	staff.do("look at a page of something else", chromedp.Navigate(d.portal+"/catalogue"), chromedp.WaitVisible(chromedp.CSS("#needs b")))
+	staff.do("look at a page of something else", chromedp.Navigate(d.portal+"/entitlements/"+lives[1].Ref), chromedp.WaitVisible(chromedp.CSS("#needs b")))
 	n, err := strconv.Atoi(staff.text("#needs b"))
 	if err != nil || n == 0 {
 		t.Fatalf("the header says %d, %v", n, err)
