@@ -201,6 +201,22 @@ func (r reader) AttentionCounts(ctx context.Context) (resale.AttentionCounts, er
 	return counts, nil
 }
 
+func (r reader) OldestByStatus(ctx context.Context) (map[resale.Status]time.Time, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	rows, err := r.q.OldestByStatus(ctx)
+	if err != nil {
+		return nil, r.fault("status counts", err)
+	}
+	oldest := map[resale.Status]time.Time{}
+	for _, row := range rows {
+		if row.Oldest != 0 {
+			oldest[resale.Status(row.Status)] = instant(row.Oldest)
+		}
+	}
+	return oldest, nil
+}
+
 // ListAttention is put together by hand, because each filter has an index of its own.
 func (r reader) ListAttention(ctx context.Context, f resale.AttentionFilter) ([]resale.AttentionRow, error) {
 	ctx, cancel := bounded(ctx)

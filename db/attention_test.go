@@ -158,3 +158,19 @@ func TestWhatNeededAttentionBeforeIsLookedAt(t *testing.T) {
 		}
 	})
 }
+
+func TestOldestByStatus(t *testing.T) {
+	each(t, func(d *desk) {
+		for _, n := range []int{5, 3, 9} {
+			d.stored(n)
+		}
+		e := d.stored(1)
+		after := e
+		after.Status, after.Updated = resale.Active, at(20)
+		d.write(func(ctx context.Context, tx resale.Tx) error { return tx.UpdateEntitlement(ctx, e, after) })
+		oldest, err := d.OldestByStatus(d.Context())
+		if err != nil || len(oldest) != 2 || !oldest[resale.Requested].Equal(at(3)) || !oldest[resale.Active].Equal(at(20)) {
+			t.Errorf("%v, %v", oldest, err)
+		}
+	})
+}

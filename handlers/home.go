@@ -20,6 +20,9 @@ func (a *App) home(c *fiber.Ctx) error {
 	if page.Counts, err = a.store.StatusCounts(ctx); err != nil {
 		return err
 	}
+	if page.Oldest, err = a.store.OldestByStatus(ctx); err != nil {
+		return err
+	}
 	if page.Customers, err = a.store.CustomerCount(ctx); err != nil {
 		return err
 	}

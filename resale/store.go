@@ -84,6 +84,8 @@ type Reader interface {
 	EntitlementsToPoint(ctx context.Context, base, after string, limit int) ([]Entitlement, error)
 	CountToPoint(ctx context.Context, base string) (int64, error)
 	StatusCounts(ctx context.Context) (map[Status]int64, error) // kept, not counted
+	// OldestByStatus returns when the one of each status changed that has not for the longest.
+	OldestByStatus(ctx context.Context) (map[Status]time.Time, error)
 
 	PlotReader
 	CatalogueReader

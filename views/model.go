@@ -44,6 +44,7 @@ type SetupPage struct {
 type HomePage struct {
 	Frame
 	Counts    map[resale.Status]int64
+	Oldest    map[resale.Status]time.Time // when the one of each status changed that has not for the longest
 	Customers int64
 	Attention []resale.AttentionRow   // the first of what needs attention
 	Recent    []resale.EntitlementRow // last changed first

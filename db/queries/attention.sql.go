@@ -189,6 +189,40 @@ func (q *Queries) LastOpenDrift(ctx context.Context) (Drift, error) {
 	return i, err
 }
 
+const oldestByStatus = `-- name: OldestByStatus :many
+SELECT s.status, CAST(coalesce((SELECT e.updated FROM entitlements e WHERE e.status = s.status ORDER BY e.updated, e.id LIMIT 1), 0) AS BIGINT) AS oldest
+FROM status_counts s
+`
+
+type OldestByStatusRow struct {
+	Status string
+	Oldest int64
+}
+
+// The entitlement of each status that has changed the longest ago, found by the index; what is counted names the statuses that there are.
+func (q *Queries) OldestByStatus(ctx context.Context) ([]OldestByStatusRow, error) {
+	rows, err := q.query(ctx, q.oldestByStatusStmt, oldestByStatus)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OldestByStatusRow
+	for rows.Next() {
+		var i OldestByStatusRow
+		if err := rows.Scan(&i.Status, &i.Oldest); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const saveAttention = `-- name: SaveAttention :exec
 INSERT INTO attention (subject, sort, kind, state, rank, mark, since, due, owner_id, owner_name, until, reason, decided_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)

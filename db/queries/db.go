@@ -390,6 +390,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.offersOfStmt, err = db.PrepareContext(ctx, offersOf); err != nil {
 		return nil, fmt.Errorf("error preparing query OffersOf: %w", err)
 	}
+	if q.oldestByStatusStmt, err = db.PrepareContext(ctx, oldestByStatus); err != nil {
+		return nil, fmt.Errorf("error preparing query OldestByStatus: %w", err)
+	}
 	if q.openDriftStmt, err = db.PrepareContext(ctx, openDrift); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenDrift: %w", err)
 	}
@@ -1185,6 +1188,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing offersOfStmt: %w", cerr)
 		}
 	}
+	if q.oldestByStatusStmt != nil {
+		if cerr := q.oldestByStatusStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldestByStatusStmt: %w", cerr)
+		}
+	}
 	if q.openDriftStmt != nil {
 		if cerr := q.openDriftStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing openDriftStmt: %w", cerr)
@@ -1646,6 +1654,7 @@ type Queries struct {
 	notificationsStmt              *sql.Stmt
 	offersStmt                     *sql.Stmt
 	offersOfStmt                   *sql.Stmt
+	oldestByStatusStmt             *sql.Stmt
 	openDriftStmt                  *sql.Stmt
 	parkedNotificationsStmt        *sql.Stmt
 	parkedNotificationsOfStmt      *sql.Stmt
@@ -1834,6 +1843,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		notificationsStmt:              q.notificationsStmt,
 		offersStmt:                     q.offersStmt,
 		offersOfStmt:                   q.offersOfStmt,
+		oldestByStatusStmt:             q.oldestByStatusStmt,
 		openDriftStmt:                  q.openDriftStmt,
 		parkedNotificationsStmt:        q.parkedNotificationsStmt,
 		parkedNotificationsOfStmt:      q.parkedNotificationsOfStmt,

@@ -30,3 +30,8 @@ ORDER BY id DESC LIMIT 1;
 
 -- name: LastOpenDrift :one
 SELECT * FROM drift WHERE state = 'open' ORDER BY id DESC LIMIT 1;
+
+-- The entitlement of each status that has changed the longest ago, found by the index; what is counted names the statuses that there are.
+-- name: OldestByStatus :many
+SELECT s.status, CAST(coalesce((SELECT e.updated FROM entitlements e WHERE e.status = s.status ORDER BY e.updated, e.id LIMIT 1), 0) AS BIGINT) AS oldest
+FROM status_counts s;
