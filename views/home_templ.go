@@ -235,7 +235,7 @@ func homeCounts(p HomePage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if passing(s) && p.Counts[s] > 0 && !p.Oldest[s].IsZero() {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<span>oldest&#32;")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<span class=\"quiet\">oldest&#32;")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
