@@ -54,13 +54,14 @@ func (r reader) SearchCustomers(ctx context.Context, q string, limit int) ([]res
 		}
 		return []resale.Customer{c}, nil
 	}
+	found, err := many(ctx, r, "customers", r.q.SearchCustomers,
+		queries.SearchCustomersParams{Pattern: pattern(q), Q: q, AtMost: atMost(limit)}, customer)
 	words := resale.Words(q)
-	if len(words) == 1 {
-		return many(ctx, r, "customers", r.q.SearchCustomers,
-			queries.SearchCustomersParams{Pattern: pattern(words[0]), Q: words[0], AtMost: atMost(limit)}, customer)
+	if err != nil || len(found) > 0 || len(words) == 1 {
+		return found, err
 	}
 	first, second := twoLongest(words)
-	found, err := many(ctx, r, "customers", r.q.SearchCustomersByWords,
+	found, err = many(ctx, r, "customers", r.q.SearchCustomersByWords,
 		queries.SearchCustomersByWordsParams{FirstWord: first, SecondWord: second, AtMost: maxCandidates}, customer)
 	found = slices.DeleteFunc(found, func(c resale.Customer) bool { return !hasAll(c.SearchText(), words) })
 	return found[:min(len(found), max(limit, 0))], err

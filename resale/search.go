@@ -74,9 +74,9 @@ func (f Found) Count() (n int) {
 	return n
 }
 
-// Unknown reports whether the query may be the identifier of a customer who is not known yet.
+// Unknown reports whether the query may be the identifier of a customer who is not known yet; one that others have a part of has a digit.
 func (f Found) Unknown() bool {
-	return f.Whole.Kind == "" && len(f.Entitlements)+len(f.Requests) == 0 && len(f.Query) >= minWord && len(f.Query) <= MaxIdentifier &&
+	return (f.Count() == 0 || digits(f.Query) != "") && f.Whole.Kind == "" && len(f.Entitlements)+len(f.Requests) == 0 && len(f.Query) >= minWord && len(f.Query) <= MaxIdentifier &&
 		!strings.ContainsFunc(f.Query, unicode.IsSpace)
 }
 

@@ -37,8 +37,8 @@ type Reader interface {
 
 	Customer(ctx context.Context, id string) (Customer, error)
 	CustomerByIdentifier(ctx context.Context, identifier string) (Customer, error)
-	// SearchCustomers returns customers whose SearchText contains all words of the folded text q, by name. q of under three characters
-	// finds only a whole identifier.
+	// SearchCustomers returns customers whose SearchText contains the folded text q or, where there are none, all its words, by name. q of
+	// under three characters finds only a whole identifier.
 	SearchCustomers(ctx context.Context, q string, limit int) ([]Customer, error)
 	CustomerCount(ctx context.Context) (int64, error)
 	ListCustomers(ctx context.Context, f CustomerFilter) ([]Customer, error)

@@ -46,7 +46,7 @@ function suggest() {
     if (asked !== box.value.trim()) return suggest();
     if (document.activeElement !== box) return;
     show(...found, ...offers('On this page', shown('main :is([data-key], [data-command], .acts button, .acts .button)'), words),
-      ...offers('Go to', document.querySelectorAll('.top :is(nav a, .needs, .who :is(a, button))'), words));
+      ...offers('Go to', document.querySelectorAll('.top :is(a[href^="/"], form[method=post] button):not(#found *)'), words));
     document.querySelector('[data-announce]').textContent = `${options.length} suggestions`;
   };
   asking.send();
@@ -66,6 +66,8 @@ box?.addEventListener('keydown', (event) => {
   else return;
   event.preventDefault();
 });
+
+if (box && document.activeElement === box) suggest(); // somebody was faster than this script
 
 // What somebody looks at is what they look for next.
 const topic = new URLSearchParams(document.body.dataset.live?.split('?')[1]).get('topic');

@@ -45,7 +45,7 @@ func init() {
 var imports = regexp.MustCompile(`(?m)^import .*'\./(.+)';$`)
 
 // spare is what a browser does not need of a script: how lines are indented, and lines that are for people.
-var spare = regexp.MustCompile(`(?m)^[\t ]*(//.*)?`)
+var spare = regexp.MustCompile(`(?m)^[\t ]*(//.*)?\n?`)
 
 // serve puts a file under its hashed name. A module names those that it imports by their plain names and gets their hashed ones, so that its own
 // hash changes with theirs.

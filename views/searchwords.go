@@ -81,6 +81,9 @@ func around(text, q string) string {
 
 // searchTitle heads the page of hits.
 func searchTitle(p SearchPage) string {
+	if p.Found.Count() == 0 {
+		return fmt.Sprintf("Nothing found for “%s”", p.Query)
+	}
 	return fmt.Sprintf("%s for “%s”", plural(int64(p.Found.Count()), "hit", "hits"), p.Query)
 }
 
