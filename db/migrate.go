@@ -13,7 +13,7 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed migrations/*.sql search_sqlite.sql search_postgres.sql texts.sql texts_sqlite.sql texts_postgres.sql
+//go:embed migrations/*.sql search_sqlite.sql search_postgres.sql fold.sql texts.sql texts_sqlite.sql texts_postgres.sql
 var schema embed.FS
 
 // migrateTime is how long a process waits for another one that migrates the same database.

@@ -41,6 +41,44 @@ func TestMigrationsGoBackAndForth(t *testing.T) {
 	})
 }
 
+func TestWhatIsStoredFollowsTheSearch(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, database string) {
+		p, end, err := db.Migrations(t.Context(), database)
+		if err == nil {
+			_, err = p.DownTo(t.Context(), 4)
+		}
+		if err := errors.Join(err, end()); err != nil {
+			t.Fatal(err)
+		}
+		driver := "sqlite"
+		if strings.HasPrefix(database, "postgres") {
+			driver = "pgx"
+		}
+		raw, err := sql.Open(driver, database)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer raw.Close()
+		if _, err := raw.Exec(`INSERT INTO customers (id, identifier, name, email, phone, search, search_key, created)
+			VALUES ('c', 'old', 'Łukasz Weiß', '', '', 'old
+łukasz weiß
+
+
+', 7, 0)`); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Migrate(t.Context(), database); err != nil {
+			t.Fatal(err)
+		}
+		d := openDesk(t, database)
+		for _, q := range []string{"łukasz", "lukasz", "weiss", "WEIß"} {
+			if found, err := d.SearchCustomers(t.Context(), q, 2); len(found) != 1 || err != nil {
+				t.Errorf("%q finds %v, %v", q, found, err)
+			}
+		}
+	})
+}
+
 func TestInstancesMayStartTogether(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, database string) {
 		if !strings.HasPrefix(database, "postgres") {

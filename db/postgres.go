@@ -99,7 +99,7 @@ func (p postgres) provider(ctx context.Context) (*goose.Provider, func() error, 
 	}
 	provider, err := newProvider(goose.DialectPostgres, pool, []ownMigration{
 		{2, []string{"search_postgres.sql"}, "DROP VIEW customer_search; DROP INDEX customers_by_search"},
-		{5, []string{"texts.sql", "texts_postgres.sql"}, "DROP VIEW text_search; DROP TABLE texts"},
+		{5, []string{"fold.sql", "texts.sql", "texts_postgres.sql"}, "DROP VIEW text_search; DROP TABLE texts"},
 	}, goose.WithSessionLocker(locker))
 	return provider, pool.Close, err
 }

@@ -112,7 +112,7 @@ func (s sqlite) provider(context.Context) (*goose.Provider, func() error, error)
 	p, err := newProvider(goose.DialectSQLite3, pool, []ownMigration{
 		{2, []string{"search_sqlite.sql"}, `DROP TRIGGER customers_search_insert; DROP TRIGGER customers_search_delete; DROP TRIGGER customers_search_update;
 			DROP TABLE customer_search; DROP INDEX goose_db_version_once`},
-		{5, []string{"texts.sql", "texts_sqlite.sql"}, "DROP TABLE texts; DROP TABLE text_search"}, // its triggers go with a table
+		{5, []string{"fold.sql", "texts.sql", "texts_sqlite.sql"}, "DROP TABLE texts; DROP TABLE text_search"}, // its triggers go with a table
 	})
 	return p, pool.Close, err
 }

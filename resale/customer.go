@@ -78,16 +78,23 @@ func (c Customer) SearchText(former ...string) string {
 	return Fold(strings.Join(append(said, former...), "\n"))
 }
 
-// Fold lowers the case of s and takes its accents away, so that "zoe" finds "Zoë".
+// Fold lowers the case of s and takes its accents away, so that "zoe" finds "Zoë", and "lukasz" "Łukasz".
 func Fold(s string) string {
 	var b strings.Builder
 	for _, r := range norm.NFD.String(s) {
-		if !unicode.Is(unicode.Mn, r) {
-			b.WriteRune(unicode.ToLower(r))
+		r = unicode.ToLower(r)
+		if plain := plainLetters[r]; plain != "" {
+			b.WriteString(plain)
+		} else if !unicode.Is(unicode.Mn, r) {
+			b.WriteRune(r)
 		}
 	}
 	return b.String()
 }
+
+// plainLetters are how letters that have no accent to take away are typed by whoever does not have them. A letter more needs a migration like
+// db/fold.sql.
+var plainLetters = map[rune]string{'ł': "l", 'ø': "o", 'đ': "d", 'ð': "d", 'ħ': "h", 'ı': "i", 'ß': "ss", 'æ': "ae", 'œ': "oe", 'þ': "th"}
 
 func plausibleEmail(s string) bool {
 	at := strings.LastIndexByte(s, '@')

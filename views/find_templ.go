@@ -225,7 +225,7 @@ func Keys(p KeysPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.KeysOff {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<p>Single keys are switched off for you. <kbd>Ctrl K</kbd> finds all the same.</p><div><button name=\"shortcuts\" value=\"on\">Switch single keys on</button></div>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<p>Single keys are switched off for you. <kbd>Ctrl K</kbd> still finds anything.</p><div><button name=\"shortcuts\" value=\"on\">Switch single keys on</button></div>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

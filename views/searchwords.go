@@ -99,8 +99,8 @@ type spot struct {
 	start, end int
 }
 
-// marked cuts a text where words of q begin and end in it, whatever their case and accents. Where there are none, q counts as a number or a
-// reference, and what stands between letters and digits does not count.
+// marked cuts a text where q begins and ends in it, whatever case and accents: a phone number whatever stands between its digits, words one by
+// one, and a reference with or without its hyphen.
 func marked(text, q string) []piece {
 	if q == "" {
 		return []piece{{text, false}}
@@ -118,17 +118,21 @@ func marked(text, q string) []piece {
 		}
 	}
 	hit := make([]bool, len(text))
-	found := false
-	for _, word := range resale.Words(q) {
-		found = markAll(hit, spots, []rune(word)) || found
-	}
 	plain := slices.DeleteFunc(slices.Clone(spots), func(p spot) bool { return !unicode.IsLetter(p.letter) && !unicode.IsDigit(p.letter) })
 	number := resale.PhoneDigits(q)
-	for _, word := range []string{resale.Fold(q), number, number[max(0, len(number)-8):]} {
-		letters := slices.DeleteFunc([]rune(word), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-		if !found && len(letters) >= 3 {
-			found = markAll(hit, plain, letters)
+	found := len(number) >= 3 && markAll(hit, plain, []rune(number))
+	if !found {
+		tail := number[max(0, len(number)-8):]
+		found = len(tail) == 8 && markAll(hit, plain, []rune(tail))
+	}
+	if !found {
+		for _, word := range resale.Words(q) {
+			found = markAll(hit, spots, []rune(word)) || found
 		}
+	}
+	letters := slices.DeleteFunc([]rune(resale.Fold(q)), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if !found && len(letters) >= 3 {
+		markAll(hit, plain, letters)
 	}
 	var pieces []piece
 	for start, i := 0, 1; i <= len(text); i++ {
