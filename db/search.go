@@ -26,14 +26,33 @@ func pattern(words string) string {
 	}, words) + "%"
 }
 
+// maxTelling is how many characters are looked up of something that has a digit or an @.
+const maxTelling = 7
+
+// telling returns the part of a text that the fewest customers have: its end up to the last digit, since identifiers and numbers begin alike and
+// end differently, or what an e-mail address has before its @. PostgreSQL reads the index of each three characters that it is asked for: at a
+// million customers, the last six characters of customer-4321 took an eighth of the time.
+func telling(q string) string {
+	end := strings.LastIndexAny(q, "0123456789")
+	if end < 0 {
+		end = strings.IndexByte(q, '@')
+	}
+	part := []rune(q[:end+1])
+	part = part[max(0, len(part)-maxTelling):]
+	if len(part) < minSearch+2 {
+		return q
+	}
+	return string(part)
+}
+
 // twoLongest returns the words that find the fewest candidates; the same one twice where there is one.
 func twoLongest(words []string) (first, second string) {
 	words = slices.Clone(words)
 	slices.SortStableFunc(words, func(a, b string) int { return utf8.RuneCountInString(b) - utf8.RuneCountInString(a) })
 	if len(words) > 1 && utf8.RuneCountInString(words[1]) >= minSearch {
-		return pattern(words[0]), pattern(words[1])
+		return pattern(telling(words[0])), pattern(telling(words[1]))
 	}
-	return pattern(words[0]), pattern(words[0])
+	return pattern(telling(words[0])), pattern(telling(words[0]))
 }
 
 // hasAll reports whether a folded text has all words.
@@ -55,7 +74,7 @@ func (r reader) SearchCustomers(ctx context.Context, q string, limit int) ([]res
 		return []resale.Customer{c}, nil
 	}
 	found, err := many(ctx, r, "customers", r.q.SearchCustomers,
-		queries.SearchCustomersParams{Pattern: pattern(q), Q: q, AtMost: atMost(limit)}, customer)
+		queries.SearchCustomersParams{Pattern: pattern(telling(q)), Q: q, AtMost: atMost(limit)}, customer)
 	words := resale.Words(q)
 	if err != nil || len(found) > 0 || len(words) == 1 {
 		return found, err

@@ -22,6 +22,8 @@ func TestSearchByWordsInAnyOrder(t *testing.T) {
 			{Identifier: "cust-3", Name: "Cruz Bustamante", Email: "ana@example.com"},
 			{Identifier: "cust-4", Name: "100% Ana"},
 			{Identifier: "cust-5", Name: "Li Wu"},
+			{Identifier: "alpha-cust-123456", Email: "someone@example.com"}, // of what is looked up first, these have the same
+			{Identifier: "beta-cust-123456", Email: "anyone@example.com"},
 		} {
 			c.ID, c.Created = newID(), at(i)
 			d.write(func(ctx context.Context, tx resale.Tx) error { return tx.InsertCustomer(ctx, c) })
@@ -36,6 +38,11 @@ func TestSearchByWordsInAnyOrder(t *testing.T) {
 			"li wu":             "cust-5",
 			"wu li":             "", // too short to be looked up one by one
 			"ana nkosi":         "",
+			"alpha-cust-123456": "alpha-cust-123456",
+			"t-123456":          "alpha-cust-123456 beta-cust-123456",
+			"someone@exam":      "alpha-cust-123456",
+			"123456 beta-cust":  "beta-cust-123456",
+			"1@example":         "",
 		} {
 			found, err := d.SearchCustomers(d.Context(), q, 10)
 			var got []string

@@ -29,20 +29,20 @@ func findBox(f Frame) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<form class=\"find\" role=\"search\" action=\"/search\"><input type=\"search\" name=\"q\" value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<form class=\"find\" role=\"search\" action=\"/search\"><input type=\"text\" enterkeyhint=\"search\" name=\"q\" value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var2 string
 		templ_7745c5c3_Var2, templ_7745c5c3_Err = templruntime.NewAttributeExpression(f.Query).Resolve(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `find.templ`, Line: 8, Col: 47}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `find.templ`, Line: 8, Col: 67}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var2)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\" maxlength=\"200\" autocomplete=\"off\" placeholder=\"Find a customer, phone number, ref …\" aria-label=\"Find a customer, phone number or reference\" aria-keyshortcuts=\"/ Control+K\" role=\"combobox\" aria-expanded=\"false\" aria-controls=\"found\" aria-autocomplete=\"list\"> <kbd aria-hidden=\"true\">/</kbd><div id=\"found\" role=\"listbox\" aria-label=\"Suggestions\" hidden></div></form><dialog id=\"sheet\" aria-labelledby=\"sheet-title\"><div class=\"card\"><h2 id=\"sheet-title\">Keys</h2><h3>On this page</h3><ul></ul><h3>Everywhere</h3>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\" maxlength=\"200\" autocomplete=\"off\" placeholder=\"Find a customer, phone number, ref …\" aria-label=\"Find a customer, phone number or reference\" aria-keyshortcuts=\"/ Control+K\" role=\"combobox\" aria-expanded=\"false\" aria-controls=\"found\" aria-autocomplete=\"list\"> <kbd aria-hidden=\"true\">/</kbd><div id=\"found\" role=\"listbox\" aria-label=\"Suggestions\" hidden></div></form><noscript><a href=\"/keys\">Keys</a></noscript><dialog id=\"sheet\" aria-labelledby=\"sheet-title\"><div class=\"card\"><h2 id=\"sheet-title\">Keys</h2><ul></ul><h3>Everywhere</h3>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
