@@ -286,21 +286,24 @@ func (s *statement) reason(reason resale.Reason) string {
 var agesOf = map[resale.AgeOf]string{"": "e.updated + 0", resale.AgeOfChange: "e.updated + 0", resale.AgeOfCreation: "e.created",
 	resale.AgeOfActivation: "e.date_activated", resale.AgeOfEnding: "e.date_ended"}
 
-// conditions is all that an entitlement e must have, each with " AND " in front; walking already sees to statuses and to the time of the last
-// change. With "|| ”" a column is not looked for in an index.
+// conditions is what an entitlement e must have, each with " AND " in front; walking already sees to statuses and to the time of the last change.
+// Where all are wanted it is another index that finds e: what is put after them keeps columns from being looked for in their own.
 func (s *statement) conditions(f resale.EntitlementFilter, all bool) string {
 	var b strings.Builder
 	and := func(parts ...string) { b.WriteString(" AND " + strings.Join(parts, "")) }
-	m := f.Meaning
+	m, unseen := f.Meaning, ""
+	if all {
+		unseen = " || ''"
+	}
 	if statuses := f.Wants(); all && len(statuses) > 0 {
 		words := make([]string, len(statuses))
 		for i, status := range statuses {
 			words[i] = string(status)
 		}
-		and("e.status || '' IN (", s.list(words), ")")
+		and("e.status", unseen, " IN (", s.list(words), ")")
 	}
 	if m.Products != nil {
-		and("e.product_id || '' IN (", s.list(m.Products), ")")
+		and("e.product_id", unseen, " IN (", s.list(m.Products), ")")
 	}
 	if all || f.AgeOf != "" {
 		column := agesOf[f.AgeOf]
@@ -318,7 +321,7 @@ func (s *statement) conditions(f resale.EntitlementFilter, all bool) string {
 	}
 	if !m.EndsBy.IsZero() {
 		by := s.arg(micros(m.EndsBy))
-		and("(e.status = 'ACTIVE-ENDING' AND e.date_ended <= ", by, " OR e.status || '' NOT IN ('CANCELLED', 'REVOKED', 'REFUSED')",
+		and("(e.status = 'ACTIVE-ENDING' AND e.date_ended <= ", by, " OR e.status NOT IN ('CANCELLED', 'REVOKED', 'REFUSED')",
 			" AND e.date_expiry > 0 AND e.date_expiry <= ", by, ")")
 	}
 	switch f.Opened {

@@ -69,8 +69,10 @@ func ParseAge(s string) (Age, bool) {
 	if found := ageForm.FindStringSubmatch(s); found != nil {
 		n, _ := strconv.Atoi(found[1])
 		unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}[found[2]]
-		a := Age{Ago: time.Duration(n) * unit}
-		return a, a.Ago <= MaxAge
+		if time.Duration(n) > MaxAge/unit {
+			return Age{}, false
+		}
+		return Age{Ago: time.Duration(n) * unit}, true
 	}
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
 		if t, err := time.Parse(layout, s); err == nil && t.Year() > 1970 && t.Year() < 3000 {
