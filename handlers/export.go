@@ -21,7 +21,7 @@ const (
 	exportRecheck = 5 * time.Second
 )
 
-// page of a file: its rows, and from where to read on; next is empty at the end.
+// readRows reads one part of a file, from after on; next is empty at the end.
 type readRows func(ctx context.Context, after string) (rows [][]string, next string, err error)
 
 // exportEntitlements streams what the list with the same query shows, whole: each entitlement that is in the view while its part is read is in
@@ -106,8 +106,8 @@ func (a *App) export(c *fiber.Ctx, what, of string, header []string, read readRo
 	// From here on c belongs to somebody else's request: the stream has only what was taken from it before.
 	session, _ := c.Locals(keySession).(string)
 	f := &file{conn: c.Context().Conn(), life: a.life, read: read, recheck: exportRecheck, allowed: func(ctx context.Context) bool {
-		_, err := a.service.WatchSession(ctx, session)
-		return resale.CodeOf(err) != resale.CodeNotFound
+		person, err := a.service.WatchSession(ctx, session)
+		return err == nil && person.Role.AtLeast(resale.Supervisor)
 	}}
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer func() { <-a.exports }()
