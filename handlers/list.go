@@ -17,8 +17,9 @@ import (
 
 const (
 	pageSize = 50 // lines of a list
+	widePage = 30 // of one that has many columns, so that the page is not heavy
 
-	viewsTime  = 25 * time.Millisecond // what counting for the saved views may take together
+	viewsTime  = 15 * time.Millisecond // what counting for the saved views may take together
 	viewCounts = 100                   // one more than is counted for a saved view
 )
 
@@ -71,6 +72,9 @@ func (a *App) showList(c *fiber.Ctx, f resale.EntitlementFilter, after *resale.L
 		status = statusOf[viewFault.Code]
 	}
 	f.After, f.Limit = after, pageSize
+	if page.Wide() {
+		f.Limit = widePage
+	}
 	found, err := a.store.PageEntitlements(ctx, f)
 	if page.Fault = faultOf(err); page.Fault != nil {
 		status = statusOf[page.Fault.Code]

@@ -65,7 +65,7 @@ function takeOver(other) {
   age(other); // so that only true differences are left
   for (const part of document.querySelectorAll('[data-part]')) {
     const fresh = other.getElementById(part.id);
-    if (!fresh || fresh.isEqualNode(part) || part.contains(document.activeElement) && part.querySelector(':focus:is(input, select, textarea)')) continue;
+    if (!fresh || fresh.isEqualNode(part) || part.contains(document.activeElement) && part.querySelector(':focus:is(input:not([name=ref]), select, textarea)')) continue;
     if (part.hasAttribute('data-rows')) { updateRows(part, fresh); continue; }
     const focused = part.contains(document.activeElement) ? document.activeElement.id : '';
     for (const opened of part.querySelectorAll('details[open][id]')) fresh.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute('open', '');
@@ -88,11 +88,12 @@ function updateRows(list, fresh) {
   for (const [ref, row] of there) {
     const known = here.get(ref);
     if (!known) { newer++; continue; }
-    if (known.isEqualNode(row) || known.contains(document.activeElement)) continue;
+    const box = known.querySelector('[name=ref]'), inBox = box && box === document.activeElement;
+    if (known.isEqualNode(row) || known.contains(document.activeElement) && !inBox) continue;
     const adopted = document.adoptNode(row), was = known.querySelector('[data-status]')?.dataset.status;
-    const box = known.querySelector('[name=ref]');
-    if (box?.checked) adopted.querySelector('[name=ref]').checked = true;
     known.replaceWith(adopted);
+    const now = adopted.querySelector('[name=ref]');
+    if (box && now) { now.checked = box.checked; if (inBox) now.focus(); }
     if (was !== adopted.querySelector('[data-status]')?.dataset.status) mark(adopted);
   }
   // What is settled stays in its place, so that no other row comes under the pointer, and cannot be pressed any more.
@@ -162,12 +163,9 @@ document.addEventListener('keydown', (event) => {
 });
 
 // How many rows are chosen.
-function countPicked() {
-  const words = document.querySelector('[data-picked]'), n = document.querySelectorAll('[name=ref]:checked').length;
-  if (words && n > 0 || words?.dataset.picked) words.textContent = words.dataset.picked = `${n} selected`;
-}
-document.addEventListener('change', (event) => { if (event.target.matches('[name=ref]')) countPicked(); });
-addEventListener('pageshow', countPicked);
+const picked = document.querySelector('[data-picked]');
+const countPicked = () => { picked.textContent = `${document.querySelectorAll('[name=ref]:checked').length} selected`; };
+if (picked) { document.addEventListener('change', countPicked); addEventListener('pageshow', countPicked); }
 
 // A menu closes on Escape, and when a click or the focus goes elsewhere.
 for (const type of ['click', 'focusin', 'keydown']) document.addEventListener(type, (event) => {

@@ -82,3 +82,6 @@ func heading(of Column) string {
 	}
 	return ""
 }
+
+// Wide reports whether the list has more columns than the usual width of a page.
+func (p EntitlementsPage) Wide() bool { return len(p.Columns) > 8 }

@@ -1415,7 +1415,7 @@ func listRows(p EntitlementsPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var61 = []any{"table", templ.KV("many", len(p.Columns) > 8)}
+			var templ_7745c5c3_Var61 = []any{"table", templ.KV("many", p.Wide())}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_ElementWriter, templ_7745c5c3_Var61...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
