@@ -2,6 +2,7 @@ package resale_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -114,8 +115,8 @@ func TestWordsOfAFilterMeanWhatIsThere(t *testing.T) {
 			d.Fatal(err)
 		}
 		ref := d.create().Ref
-		for range 201 {
-			if _, err := d.service.AddCustomer(d.ctx, d.ana, resale.Customer{Identifier: resale.NewFormToken(), Name: "Many"}); err != nil {
+		for i := range 201 {
+			if _, err := d.service.AddCustomer(d.ctx, d.ana, resale.Customer{Identifier: fmt.Sprintf("m-%03d", i), Name: "Many"}); err != nil {
 				d.Fatal(err)
 			}
 		}
@@ -185,7 +186,7 @@ func TestViewsBelongToTheirMakers(t *testing.T) {
 			d.Errorf("removed twice: %v", err)
 		}
 		for i := range resale.MaxViews {
-			if _, err := d.service.SaveView(d.ctx, d.ana, "View "+resale.NewFormToken(), "status=ACTIVE"); err != nil {
+			if _, err := d.service.SaveView(d.ctx, d.ana, fmt.Sprint("View ", i), "status=ACTIVE"); err != nil {
 				d.Fatal(i, err)
 			}
 		}
