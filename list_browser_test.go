@@ -49,6 +49,11 @@ func TestListInABrowser(t *testing.T) {
 	}
 	read(staff, "watch for the mark", chromedp.Evaluate[bool](`(() => { new MutationObserver((all) => { for (const m of all)
 		if (m.target.matches?.('[data-row].changed')) window.marked = m.target.dataset.row; }).observe(document.body, { subtree: true, attributeFilter: ['class'] }); return true })()`))
+	// Where rows can be acted on together, a row stays chosen while it changes, and a box is not the link.
+	picks := read(staff, "look for boxes", chromedp.Evaluate[bool](`document.querySelector('form[action="/bulk"]') !== null`))
+	if box := chromedp.CSS(`[data-row="` + ref + `"] [name=ref]`); picks {
+		staff.do("choose the row", chromedp.Click(box), chromedp.WaitVisible(`//span[.="1 selected"]`))
+	}
 	customer := b.tab("list-customer")
 	customer.do("sign up", chromedp.Navigate(link), chromedp.WaitVisible(chromedp.CSS(`form button`)), chromedp.Click(chromedp.CSS(`form button`)),
 		chromedp.WaitVisible(chromedp.CSS(`button[value=finish]`)), chromedp.Click(chromedp.CSS(`button[value=finish]`)), chromedp.WaitNotPresent(chromedp.CSS(`button[value=finish]`)))
@@ -59,6 +64,10 @@ func TestListInABrowser(t *testing.T) {
 	}
 	if marked := read(staff, "read the mark", chromedp.Evaluate[string](`window.marked ?? ''`)); marked != ref {
 		t.Errorf("the row is not marked, but %q", marked)
+	}
+
+	if kept := read(staff, "read the choice", chromedp.Evaluate[bool](`document.activeElement.name === 'ref' && document.activeElement.checked`)); picks && !kept {
+		t.Error("the row is not chosen any more, or the focus was lost")
 	}
 
 	file := staff.attribute(`a[download]`, "href")
