@@ -31,12 +31,15 @@ func TestTheOneBoxByKeyboard(t *testing.T) {
 	name := s.text("#found-1 > span")
 	s.do("open "+name, press("Enter"), chromedp.WaitVisible(`//h1[text()="`+name+`"]`))
 
+	s.loaded()
 	s.do("run an action of the page", press("/"), chromedp.SendKeys(box, "new ent"), chromedp.WaitVisible(option(`contains(., "New entitlement")`)))
 	s.everyLook("palette")
 	s.do("with Enter", press("Enter"), chromedp.WaitVisible(chromedp.CSS(`#choices`)))
+	s.loaded()
 	s.do("go to a place", controlK(), chromedp.SendKeys(box, "recon"), chromedp.WaitVisible(option(`contains(., "g r")`)),
 		press("Enter"), chromedp.WaitVisible(`//h1[contains(., "econciliation")]`))
 
+	s.loaded()
 	s.do("see what was opened last", press("/"), chromedp.WaitVisible(option(`contains(., "`+name+`")`)))
 	s.everyLook("opened-last")
 	s.do("close the list, then leave the box", chromedp.SendKeys(box, kb.Escape), chromedp.WaitNotVisible(chromedp.CSS(`#found`)), chromedp.SendKeys(box, kb.Escape))
@@ -45,8 +48,10 @@ func TestTheOneBoxByKeyboard(t *testing.T) {
 	}
 	s.do("ask for all hits", press("/"), chromedp.SendKeys(box, "castane"), chromedp.WaitVisible(option(`contains(., "Castañeda")`)), shiftEnter(),
 		chromedp.WaitVisible(`//h1[contains(., "hits for")]`))
+	s.loaded()
 	s.do("walk to a row and open it", press("j"), press("j"), press("Enter"), chromedp.WaitVisible(`//h1[contains(., "Castañeda")]`))
 
+	s.loaded()
 	s.do("see the keys", press("?"), chromedp.WaitVisible(chromedp.CSS(`#sheet`)))
 	s.everyLook("sheet")
 	if said := s.text("#sheet"); !strings.Contains(said, "New entitlement") || !strings.Contains(said, "g h") {
@@ -62,11 +67,18 @@ func TestTheOneBoxByKeyboard(t *testing.T) {
 	s.do("switch the keys off", chromedp.Navigate(d.portal+"/keys"), chromedp.Click(chromedp.CSS(`form[action="/keys"] button`)),
 		chromedp.WaitVisible(chromedp.CSS(`form[action="/keys"] button[value=on]`)))
 	s.everyLook("keys")
+	s.loaded()
 	s.do("press them", press("?"), press("g"), press("h"), press("/"))
 	if at := s.address(); at != d.portal+"/keys" || sheetIsOpen(s) || read(s, "look at the focus", chromedp.Evaluate[bool](`document.activeElement.matches('.find input')`)) {
 		t.Errorf("keys work though they are switched off, at %s", at)
 	}
 	s.do("the box is reached all the same", controlK(), chromedp.WaitVisible(chromedp.CSS(`.find input:focus`)))
+}
+
+// loaded waits until the page's scripts have run, so that no key is pressed before anybody listens.
+func (t *tab) loaded() {
+	t.t.Helper()
+	read(t, "load", chromedp.Poll[bool](`document.readyState === 'complete'`))
 }
 
 func sheetIsOpen(s *tab) bool {

@@ -26,7 +26,7 @@ function show(...groups) {
 function offers(ariaLabel, elements, words) {
   const group = Object.assign(document.createElement('div'), { role: 'group', ariaLabel });
   for (const element of words.length ? elements : []) {
-    const onclick = () => { show(); element.click(); };
+    const onclick = () => { show(); (element.isConnected ? element : document.getElementById(element.id))?.click(); }; // the page may have followed
     const option = entry(Object.assign(document.createElement('a'), { role: 'option', className: 'row', onclick }), element);
     if (words.every((word) => fold(option.textContent).includes(word)) && group.childElementCount < 6) group.append(option);
   }
@@ -47,7 +47,7 @@ function suggest() {
     if (document.activeElement !== box) return;
     show(...found, ...offers('On this page', shown('main :is([data-key], [data-command], .acts button, .acts .button)'), words),
       ...offers('Go to', document.querySelectorAll('.top :is(a[href^="/"], form[method=post] button):not(#found *)'), words));
-    document.querySelector('[data-announce]').textContent = `${options.length} suggestions`;
+    document.querySelector('[data-announce]').textContent = `Suggestions: ${options.length}`;
   };
   asking.send();
 }

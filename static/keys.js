@@ -7,8 +7,9 @@ let gone = -Infinity;
 // entry writes into an element what another is called, and by which keys it is reached.
 export function entry(into, element) {
   const place = Object.keys(places).find((key) => places[key] === element.getAttribute('href'));
-  const key = Object.assign(document.createElement('kbd'), { className: 'push', textContent: element.dataset.key ?? (place ? `g ${place}` : '') });
-  into.append(element.dataset.command ?? element.textContent.trim().replace(/\s+.$/, ''), ' ', key);
+  const key = element.dataset.key ?? (place && `g ${place}`);
+  into.append(element.dataset.command ?? element.textContent.trim().replace(/\s+.$/, ''));
+  if (key) into.append(' ', Object.assign(document.createElement('kbd'), { className: 'push', textContent: key }));
   return into;
 }
 
