@@ -167,7 +167,7 @@ const picked = document.querySelector('[data-picked]');
 const countPicked = () => { picked.textContent = `${document.querySelectorAll('[name=ref]:checked').length} selected`; };
 if (picked) { document.addEventListener('change', countPicked); addEventListener('pageshow', countPicked); }
 
-// A menu closes on Escape, and when a click or the focus goes elsewhere.
+// A menu closes on Escape, and when something else is used.
 for (const type of ['click', 'focusin', 'keydown']) document.addEventListener(type, (event) => {
   const menu = document.querySelector('.menu[open]');
   if (menu && (event.key ? event.key === 'Escape' : !menu.contains(event.target))) menu.open = false;
@@ -188,7 +188,7 @@ function age(root) {
     }
     if (element.textContent !== words) element.textContent = words;
     if (!document.body.dataset.zone) element.title = new Date(element.dateTime).toLocaleString('sv', { timeZoneName: 'short' });
-    if (!element.closest('tr, li')?.querySelector('a')) element.tabIndex = 0; // else it is shown with the focus in its row
+    if (!element.closest('tr, li')?.querySelector('a')) element.tabIndex = 0;
   }
 }
 
