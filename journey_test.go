@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path"
 	"strings"
 	"testing"
 
@@ -250,9 +251,17 @@ func TestLife(t *testing.T) {
 	staff.do("take the cancellation back", chromedp.Click(chromedp.CSS(`#do-undo`)))
 	staff.status("ACTIVE")
 
-	ref := staff.text("h1")
-	staff.do("revoke", press("x"), chromedp.WaitVisible(chromedp.CSS(`#revoke select`)),
-		chromedp.SetValue(chromedp.CSS(`#revoke select`), "REVOKED/ACCOUNT_TERMINATED"), chromedp.SendKeys(chromedp.CSS(`#revoke input[name=confirm]`), strings.ToLower(ref)), chromedp.Click(chromedp.CSS(`#revoke button`)))
+	ref := path.Base(staff.address()) // the page changes by itself just now
+	revoke := func() {
+		staff.do("revoke", press("x"), chromedp.WaitVisible(chromedp.CSS(`#revoke select`)),
+			chromedp.SetValue(chromedp.CSS(`#revoke select`), "REVOKED/ACCOUNT_TERMINATED"), chromedp.SendKeys(chromedp.CSS(`#revoke input[name=confirm]`), strings.ToLower(ref)),
+			chromedp.Click(chromedp.CSS(`#revoke button`)), chromedp.WaitVisible(chromedp.CSS(`#held time[data-age=down]`)))
+	}
+	revoke()
+	staff.everyLook("revoke-waits")
+	staff.do("undo it by keyboard", press("u"), chromedp.WaitReady(chromedp.CSS(`[data-event=withdrawn]`)), chromedp.WaitNotPresent(chromedp.CSS(`#held`)))
+	staff.status("ACTIVE")
+	revoke() // and let the ten seconds pass
 	staff.status("REVOKED")
 	staff.everyLook("revoked")
 	customer.bringToFront()

@@ -42,7 +42,7 @@ func TestTheSignupCard(t *testing.T) {
 	if says := pending(now.Add(35*time.Minute + 30*time.Second)); !strings.Contains(says, "it expires 35 minutes from now") || !strings.Contains(says, "2 times, last 1 hour ago") {
 		t.Errorf("the card says %q", says)
 	}
-	if says := pending(now.Add(-time.Hour)); !strings.Contains(says, "own link expired 1 hour ago") {
+	if says := pending(now.Add(-time.Hour)); !strings.Contains(says, "own link expired at ") {
 		t.Errorf("the card says %q", says)
 	}
 	for status, next := range map[resale.Status]string{resale.Active: "signs in at the merchant", resale.Cancelled: "gets a new entitlement", resale.Failed: "Check now", resale.Suspended: "Once it is resumed"} {

@@ -145,7 +145,7 @@ document.addEventListener('input', (event) => {
     let shown = 0;
     const heading = fold(group.querySelector('h3')?.textContent ?? '');
     for (const choice of group.querySelectorAll('label')) {
-      const text = heading + ' ' + fold(choice.textContent);
+      const text = heading + ' ' + fold(choice.dataset.words);
       choice.hidden = !words.every((word) => text.includes(word));
       shown += choice.hidden ? 0 : 1;
     }

@@ -6,6 +6,14 @@ import (
 	"latchkey/resale"
 )
 
+// wire is one side of an exchange as it is shown: its first line and, where there is one, its body.
+func wire(line, body string) string {
+	if body == "" {
+		return line
+	}
+	return line + "\n\n" + pretty(body)
+}
+
 // curl is a command that makes the same request once more, for whoever looks into it with Bango. Credentials are never kept, so that it takes them
 // from the environment, and curl asks for the password. The identifier is the same, so that Bango does nothing twice.
 func curl(e resale.Evidence, r resale.Request) string {

@@ -168,7 +168,7 @@ func timeline(events []resale.Event, refs map[string]string, ref string, now tim
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if e.From != "" && e.To != "" {
+			if e.From != "" && e.From != resale.Requested && e.To != "" {
 				templ_7745c5c3_Err = Badge(eventRef(e, refs, ref), e.From).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
