@@ -34,3 +34,33 @@ func TestEnding(t *testing.T) {
 		}
 	}
 }
+
+// What a check corrects is told as such, with both versions; what it merely completes is not.
+func TestACheckTellsWhatItCorrects(t *testing.T) {
+	onEachStore(t, func(d *desk) {
+		e := d.live()
+		check := func(answer resale.Answer) resale.Event {
+			d.Helper()
+			d.bango.read = answer
+			if _, err := d.service.Check(d.ctx, d.ana, e.Ref); err != nil {
+				d.Fatal(err)
+			}
+			d.step()
+			events, err := d.store.Events(d.ctx, e.ID, 1)
+			if err != nil || len(events) != 1 {
+				d.Fatalf("%v, %v", events, err)
+			}
+			return events[0]
+		}
+		if told := check(says(resale.FromRecord, resale.Active, 0)); told.Text != "checked with Bango: ACTIVE, as known" {
+			d.Errorf("nothing differs: %q", told.Text)
+		}
+		if told := check(says(resale.FromRecord, resale.Active, 30)); told.Text != "checked with Bango: ACTIVE; taken over from its record" {
+			d.Errorf("a date differs: %q", told.Text)
+		}
+		told := check(says(resale.FromRecord, resale.Suspended, 60))
+		if told.Text != "checked with Bango: SUSPENDED; here it was ACTIVE, corrected by reconciliation" || told.From != resale.Active || told.To != resale.Suspended {
+			d.Errorf("the status differs: %q, %s → %s", told.Text, told.From, told.To)
+		}
+	})
+}

@@ -179,10 +179,10 @@ func (s *Service) applyAnswer(o *outcome, r Request, a Answer) {
 	}
 	if r.Kind == KindRefresh && a.Fact.Source == FromRecord {
 		o.request.State, o.request.Message = Denied, "The customer does not have to sign up any more: Bango says "+clip(a.Fact.Status, 40)+"."
-		o.kind, o.text = EventChecked, checkedText(a.Fact, effect)+"; no fresh link is needed"
+		o.kind, o.text = EventChecked, checkedText(a.Fact, effect, before)+"; no fresh link is needed"
 	}
 	if r.Kind == KindCheck {
-		o.kind, o.text = EventChecked, checkedText(a.Fact, effect)
+		o.kind, o.text = EventChecked, checkedText(a.Fact, effect, before)
 	}
 	person := func(format string, args ...any) {
 		o.after.Message = fmt.Sprintf(format, args...)
@@ -222,12 +222,15 @@ func answeredText(k RequestKind, a Answer, after Entitlement) string {
 	return "got Bango's answer: " + clip(a.Fact.Status, 40)
 }
 
-func checkedText(f Fact, effect Effect) string {
+func checkedText(f Fact, effect Effect, before Entitlement) string {
 	said := "checked with Bango: " + clip(f.Status, 40)
-	if effect == EffectChanged {
-		return said + "; taken over from its record: corrected by reconciliation"
+	switch {
+	case effect != EffectChanged:
+		return said + ", as known"
+	case before.BangoStatus != "" && f.Status != "" && f.Status != before.BangoStatus:
+		return said + "; here it was " + clip(before.BangoStatus, 40) + ", corrected by reconciliation"
 	}
-	return said + ", as known"
+	return said + "; taken over from its record"
 }
 
 // clip shortens what came from outside to at most n bytes, for a sentence. What cannot be seen, say a line break or a change of the
