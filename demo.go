@@ -123,7 +123,7 @@ Three things to try:
  1. Find "zoe", press n, choose Bango Music and send. Open the signup link in another window, go on and sign up at the merchant:
     the first window turns ACTIVE by itself.
  2. Give somebody a Cloudpantry, which is ACTIVE at once, or a Courier, which its merchant refuses: Bango's words say why.
- 3. Ask for a second Bango Music for the same customer, or decline at the merchant, and read the timeline.
+ 3. Ask for a second Bango Music for the same customer and say that you mean it, or decline at the merchant, and read the timeline.
 
 Everything is on this machine and nothing is real. Ctrl+C stops it and leaves nothing behind.
 `

@@ -25,6 +25,9 @@ func TestTheSecondPersonHasToMeanIt(t *testing.T) {
 	p.hub.Shutdown()
 	first := p.as(resale.Agent).post("/entitlements", p.order()).must(t, http.StatusSeeOther).Header.Get("Location")
 	b := p.as(resale.Supervisor)
+	if says := b.get("/entitlements/new?customer=" + p.customer.ID).page(t).Find("#has").Text(); !strings.Contains(says, "agent started this") {
+		t.Errorf("before anything is sent, the form says %q", says)
+	}
 	second := p.order("display_name", "Kept")
 	page := b.post("/entitlements", second).must(t, http.StatusConflict).page(t)
 	note := page.Find("#started")

@@ -10,7 +10,7 @@ import (
 )
 
 // timelineLines is how many lines of a timeline a page shows at a time.
-const timelineLines = 40
+const timelineLines = 25
 
 // history reads the part of a timeline that the address asks for: ?by= an actor's kind, ?before= the last line of the page before. f says whose.
 func (a *App) history(c *fiber.Ctx, f resale.EventFilter) (views.History, error) {

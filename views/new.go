@@ -87,22 +87,33 @@ func existingWords(s Service) string {
 	return fmt.Sprintf("Check it with Bango first: it may refuse a second one at %s.", m)
 }
 
-// startedAt returns what somebody is at, at the merchant of the product that was chosen; nil where nobody is.
-func startedAt(p NewEntitlementPage) *Service {
-	i := slices.IndexFunc(p.Products, func(product resale.Product) bool { return product.ID == p.ProductID })
-	if i < 0 {
-		return nil
-	}
+// started returns what somebody is at, at a merchant; nil where nobody is.
+func started(p NewEntitlementPage, merchantKey string) *Service {
 	entitlements := make([]resale.Entitlement, len(p.Existing))
 	for k, s := range p.Existing {
 		entitlements[k] = s.Entitlement
 	}
-	e, found := resale.Started(entitlements, p.Products[i].Merchant.Key, p.Now)
+	e, found := resale.Started(entitlements, merchantKey, p.Now)
 	if !found {
 		return nil
 	}
 	k := slices.IndexFunc(p.Existing, func(s Service) bool { return s.Entitlement.ID == e.ID })
 	return &p.Existing[k]
+}
+
+// startedAt is started for the merchant of the product that was chosen.
+func startedAt(p NewEntitlementPage) *Service {
+	i := slices.IndexFunc(p.Products, func(product resale.Product) bool { return product.ID == p.ProductID })
+	if i < 0 {
+		return nil
+	}
+	return started(p, p.Products[i].Merchant.Key)
+}
+
+// underWayAt reports whether somebody is at this one.
+func underWayAt(p NewEntitlementPage, s Service) bool {
+	at := started(p, s.Entitlement.MerchantKey)
+	return at != nil && at.Entitlement.ID == s.Entitlement.ID
 }
 
 // starter is who asked for it, as the person at the page says it.
