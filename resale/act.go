@@ -51,6 +51,8 @@ func (a act) whyNot(e Entitlement, requests []Request, role Role, abilities []Ab
 	switch {
 	case !role.AtLeast(a.role):
 		return "it needs the role " + string(a.role) + " or more"
+	case open >= 0 && requests[open].Undoable():
+		return requests[open].Kind.named() + " waits to be sent, and can be undone until then"
 	case open >= 0:
 		return requests[open].Kind.named() + " is under way"
 	case !slices.Contains(a.from, e.Status):

@@ -42,7 +42,7 @@ func TestARevokeWaitsAndIsSentOnce(t *testing.T) {
 		}
 		// The same again neither sends it nor starts the time anew.
 		d.ask(e, resale.KindRevoke, taken)
-		if _, err := d.service.Act(d.ctx, sofia, e.Ref, resale.KindSuspend, resale.Reason{}); resale.CodeOf(err) != resale.CodeConflict {
+		if _, err := d.service.Act(d.ctx, sofia, e.Ref, resale.KindSuspend, resale.Reason{}); resale.CodeOf(err) != resale.CodeConflict || !strings.Contains(err.Error(), "can be undone") {
 			d.Errorf("a suspension beside the revoke: %v", err)
 		}
 		d.clock.turn(time.Microsecond)
