@@ -85,7 +85,7 @@ func (a *App) differences(ctx context.Context, open []resale.Drift) ([]views.Dif
 		d.Customer.Identifier = drift.Fact.CustomerIdentifier
 		merchant := drift.Fact.MerchantKey
 		if drift.EntitlementID == "" {
-			known, err := a.store.CustomerByIdentifier(ctx, drift.Fact.CustomerIdentifier)
+			known, err := resale.OwnerOf(ctx, a.store, drift.Fact.CustomerIdentifier, drift.Fact.DateCreated)
 			if err != nil && resale.CodeOf(err) != resale.CodeNotFound {
 				return nil, err
 			}

@@ -222,7 +222,7 @@ func (s *Service) adopt(ctx context.Context, tx Tx, by Actor, f Fact, text strin
 	if called, err := (CatalogueRow{MerchantKey: row.MerchantKey, ProductKey: row.ProductKey, ProductName: f.DisplayName}).normalised(); err == nil {
 		row = called // or else its key is its name
 	}
-	customer, err := ownerOf(ctx, tx, named.Identifier, f.DateCreated)
+	customer, err := OwnerOf(ctx, tx, named.Identifier, f.DateCreated)
 	if CodeOf(err) == CodeNotFound {
 		customer = named
 		customer.ID, customer.Created = newID(), s.now()

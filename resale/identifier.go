@@ -151,9 +151,9 @@ func (s *Service) recognise(ctx context.Context, r Reader, e Entitlement, f Fact
 	return e, nil
 }
 
-// ownerOf returns whose an entitlement is that Bango created under an identifier at that time: its present owner's, or that of the one who had
+// OwnerOf returns whose an entitlement is that Bango created under an identifier at that time: its present owner's, or that of the one who had
 // it then.
-func ownerOf(ctx context.Context, r Reader, identifier string, created time.Time) (Customer, error) {
+func OwnerOf(ctx context.Context, r Reader, identifier string, created time.Time) (Customer, error) {
 	c, err := r.CustomerKnownAs(ctx, identifier)
 	if err != nil || c.Identifier == identifier {
 		return c, err
