@@ -16,7 +16,7 @@ import (
 const (
 	maxNotes     = 100
 	maxKnownTags = 100  // suggestions
-	maxAsked     = 1000 // requests about the services that have not ended
+	maxAsked     = 1000 // requests about the services that have not ended, newest first
 )
 
 func (a *App) showCustomer(c *fiber.Ctx) error {
@@ -61,6 +61,7 @@ func (a *App) customerPage(c *fiber.Ctx) (views.CustomerPage, error) {
 			page.Ended = append(page.Ended, views.ServiceCard{Service: s})
 		}
 	}
+	page.More = len(page.Live) == resale.MaxTogether || len(services) == maxServices
 	for _, s := range page.Live {
 		page.Refs[s.Entitlement.ID] = s.Entitlement.Ref
 	}

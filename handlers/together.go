@@ -176,7 +176,8 @@ func (a *App) changeIdentifier(c *fiber.Ctx) error {
 		return err
 	}
 	form := readForm(c)
-	in := resale.NewIdentifier{CustomerID: customer.ID, FormToken: form.text("form_token"), Identifier: form.text("customer_identifier")}
+	in := resale.NewIdentifier{CustomerID: customer.ID, FormToken: form.text("form_token"), Seen: form.text("seen_identifier"),
+		Identifier: form.text("customer_identifier")}
 	in.Reason = form.text("reason")
 	var g resale.ActGroup
 	if err = form.err; err == nil {

@@ -33,6 +33,9 @@ func TestNotes(t *testing.T) {
 			d.Fatalf("%q, %v", first.Text, err)
 		}
 		<-listener.Signal // open pages follow
+		if again, err := d.service.AddNote(d.ctx, d.ana, d.zoe.ID, "Calls from\nabroad", true); err != nil || again.ID != first.ID {
+			d.Errorf("a second click is %q, %v", again.ID, err)
+		}
 		second, err := d.service.AddNote(d.ctx, bob, d.zoe.ID, strings.Repeat("é", resale.MaxNote), false)
 		if err != nil {
 			d.Fatal(err)

@@ -27,7 +27,7 @@ type customerReader interface {
 
 	// LiveEntitlementsOf returns what has not ended of a customer's, newest first.
 	LiveEntitlementsOf(ctx context.Context, customerID string, limit int) ([]Entitlement, error)
-	LiveRequestsOf(ctx context.Context, customerID string, limit int) ([]Request, error) // about those, newest first
+	LiveRequestsOf(ctx context.Context, customerID string, limit int) ([]Request, error) // about those, newest first, checks aside
 
 	ActGroup(ctx context.Context, id string) (ActGroup, error)
 	ActGroupByFormToken(ctx context.Context, token string) (ActGroup, error)

@@ -15,6 +15,7 @@ type FormerIdentifier struct {
 // NewIdentifier is what the form for another customerIdentifier asks for.
 type NewIdentifier struct {
 	CustomerID string
+	Seen       string // the identifier that whoever asks has seen; empty where they were asked for no other
 	Identifier string
 	Reason     string
 	FormToken  string
@@ -61,7 +62,7 @@ func (s *Service) ChangeIdentifier(ctx context.Context, by Actor, n NewIdentifie
 		}
 		text := "asked Bango once more to know the services by the customer identifier " + quoted(named.Identifier)
 		if c.Identifier != named.Identifier {
-			if c.Identifier != g.Former {
+			if c.Identifier != g.Former || n.Seen != "" && n.Seen != c.Identifier {
 				return nil, Conflict("customer_identifier", "Somebody was faster: the identifier is %q now. Look at it, then send again if it should be %q.", c.Identifier, named.Identifier)
 			}
 			other, err := tx.CustomerByIdentifier(ctx, named.Identifier)

@@ -47,9 +47,17 @@ func (s *Service) AddNote(ctx context.Context, by Actor, customerID, text string
 		return Note{}, Invalid("text", "The note has characters in it that cannot be shown.")
 	}
 	n := Note{ID: newID(), CustomerID: customerID, Text: text, AuthorID: by.ID, AuthorName: by.Name, Created: s.now(), Pinned: pinned}
-	return n, s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.store.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := tx.Customer(ctx, customerID); err != nil {
 			return err
+		}
+		last, err := tx.NotesOf(ctx, customerID, 1)
+		if err != nil {
+			return err
+		}
+		if len(last) == 1 && last[0].repeats(n) {
+			n = last[0]
+			return nil // a second click
 		}
 		if pinned {
 			if err := unpin(ctx, tx, customerID); err != nil {
@@ -65,6 +73,12 @@ func (s *Service) AddNote(ctx context.Context, by Actor, customerID, text string
 		}
 		return s.aboutCustomer(ctx, tx, Event{ID: n.ID, CustomerID: customerID, Actor: by, Kind: EventNoted, Text: said})
 	})
+	return n, err
+}
+
+// repeats reports whether the form for a new note was sent once more: the same from the same person within a minute.
+func (n Note) repeats(again Note) bool {
+	return n.Holds() && n.Text == again.Text && n.AuthorID == again.AuthorID && n.Pinned == again.Pinned && again.Created.Sub(n.Created) < time.Minute
 }
 
 // PinNote shows a note on top of the customer's page, in place of the one that was there, or takes it from there. Agents may.

@@ -290,6 +290,10 @@ func TestChangeOfIdentifier(t *testing.T) {
 		if _, err := d.service.ChangeIdentifier(d.ctx, d.ana, resale.NewIdentifier{CustomerID: d.zoe.ID, Identifier: "cust-9", FormToken: resale.NewFormToken()}); resale.CodeOf(err) != resale.CodeConflict {
 			d.Errorf("with nothing left to ask: %v", err)
 		}
+		stale := resale.NewIdentifier{CustomerID: d.zoe.ID, Seen: "cust-1", Identifier: "cust-7", FormToken: resale.NewFormToken()}
+		if _, err := d.service.ChangeIdentifier(d.ctx, d.ana, stale); resale.CodeOf(err) != resale.CodeConflict || !strings.Contains(err.Error(), `the identifier is "cust-9" now`) {
+			d.Errorf("from a page that is not current: %v", err)
+		}
 		// Now the number may be somebody else's, and notifications that name it are about them.
 		if _, err := d.service.AddCustomer(d.ctx, d.ana, resale.Customer{Identifier: "cust-1", Name: "Yann"}); err != nil {
 			d.Error(err)

@@ -17,6 +17,7 @@ type CustomerPage struct {
 	Former    []resale.FormerIdentifier // the last first
 	Live      []ServiceCard             // newest first
 	Ended     []ServiceCard             // likewise, the newest of them
+	More      bool                      // there may be more services
 	Tags      []string
 	KnownTags []string      // of any customer, for suggestions
 	Pinned    resale.Note   // zero for none

@@ -591,7 +591,7 @@ func (q *Queries) LiveEntitlementsOf(ctx context.Context, arg LiveEntitlementsOf
 
 const liveRequestsOf = `-- name: LiveRequestsOf :many
 SELECT requests.id, requests.entitlement_id, requests.kind, requests.state, requests.actor_kind, requests.actor_id, requests.actor_name, requests.reason_category, requests.reason_code, requests.reason_description, requests.attempts, requests.not_before, requests.leased_until, requests.message, requests.created, requests.updated, requests.due, requests.terms FROM entitlements JOIN requests ON requests.entitlement_id = entitlements.id
-WHERE entitlements.customer_id = $1 AND entitlements.status NOT IN ('CANCELLED', 'REVOKED', 'REFUSED')
+WHERE entitlements.customer_id = $1 AND entitlements.status NOT IN ('CANCELLED', 'REVOKED', 'REFUSED') AND requests.kind <> 'check'
 ORDER BY requests.id DESC LIMIT $2
 `
 
@@ -600,7 +600,7 @@ type LiveRequestsOfParams struct {
 	Limit      int32
 }
 
-// What was asked about the services that a customer has, newest first.
+// What was asked of Bango about the services that a customer has, looks at its record aside, newest first.
 func (q *Queries) LiveRequestsOf(ctx context.Context, arg LiveRequestsOfParams) ([]Request, error) {
 	rows, err := q.query(ctx, q.liveRequestsOfStmt, liveRequestsOf, arg.CustomerID, arg.Limit)
 	if err != nil {

@@ -62,10 +62,10 @@ WHERE customer_identifiers.identifier = $1 ORDER BY customer_identifiers.until D
 -- name: LiveEntitlementsOf :many
 SELECT * FROM entitlements WHERE customer_id = $1 AND status NOT IN ('CANCELLED', 'REVOKED', 'REFUSED') ORDER BY id DESC LIMIT $2;
 
--- What was asked about the services that a customer has, newest first.
+-- What was asked of Bango about the services that a customer has, looks at its record aside, newest first.
 -- name: LiveRequestsOf :many
 SELECT requests.* FROM entitlements JOIN requests ON requests.entitlement_id = entitlements.id
-WHERE entitlements.customer_id = $1 AND entitlements.status NOT IN ('CANCELLED', 'REVOKED', 'REFUSED')
+WHERE entitlements.customer_id = $1 AND entitlements.status NOT IN ('CANCELLED', 'REVOKED', 'REFUSED') AND requests.kind <> 'check'
 ORDER BY requests.id DESC LIMIT $2;
 
 -- name: InsertActGroup :exec
