@@ -15,6 +15,7 @@ import (
 // What a customer's page reads at most.
 const (
 	maxNotes     = 100
+	maxEnded     = 30   // services that have ended
 	maxKnownTags = 100  // suggestions
 	maxAsked     = 1000 // requests about the services that have not ended, newest first
 )
@@ -61,7 +62,8 @@ func (a *App) customerPage(c *fiber.Ctx) (views.CustomerPage, error) {
 			page.Ended = append(page.Ended, views.ServiceCard{Service: s})
 		}
 	}
-	page.More = len(page.Live) == resale.MaxTogether || len(services) == maxServices
+	page.More = len(page.Live) == resale.MaxTogether || len(services) == maxServices || len(page.Ended) > maxEnded
+	page.Ended = page.Ended[:min(len(page.Ended), maxEnded)]
 	for _, s := range page.Live {
 		page.Refs[s.Entitlement.ID] = s.Entitlement.Ref
 	}

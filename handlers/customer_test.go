@@ -69,7 +69,7 @@ func TestACardHasTheOneThingToDo(t *testing.T) {
 	for range 3 {
 		p.settled(resale.Revoked)
 	}
-	if folded := agent.get(p.onCustomer("")).page(t).Find("details#ended .card").Length(); folded != 5 {
+	if folded := agent.get(p.onCustomer("")).page(t).Find("details#ended li").Length(); folded != 5 {
 		t.Errorf("%d services are folded away", folded)
 	}
 }
