@@ -38,6 +38,7 @@ const (
 	whenPublished = "published"  // pages were told
 	newIdentifier = "new-id"     // not a point but a fault: each attempt gets an identifier of its own; dies after sending
 	ackBeforeKept = "ack-before" // a fault: a notification is acknowledged before it is stored
+	askedTwice    = "twice"      // a fault: Bango is asked twice, under two identifiers
 	syncedRarely  = "normal"     // a fault: what is committed is not yet on the disk
 )
 
@@ -53,7 +54,7 @@ func serveToBeKilled(point string) int {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	set := settings{database: os.Getenv("LATCHKEY_TEST_DATABASE"), publicURL: "http://" + os.Getenv("LATCHKEY_TEST_LISTEN"),
 		bangoURL: os.Getenv("LATCHKEY_TEST_BANGO"), bangoUsername: sandboxUsername, bangoPassword: sandboxPassword,
-		bangoTimeout: 2 * time.Second, links: resale.LinkRules{AllowLoopback: true}}
+		bangoTimeout: 2 * time.Second, bulkPerMinute: 60_000, links: resale.LinkRules{AllowLoopback: true}}
 	listener, err := listen(os.Getenv("LATCHKEY_TEST_LISTEN"), "--listen")
 	if err != nil {
 		log.Error("listen", "err", err)
@@ -112,6 +113,15 @@ func (t killTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		die()
 	case newIdentifier:
 		r.Header.Set("X-RequestIdentifier", resale.NewFormToken())
+	case askedTwice:
+		first := r.Clone(r.Context())
+		first.Header.Set("X-RequestIdentifier", resale.NewFormToken())
+		if body, err := r.GetBody(); err == nil {
+			first.Body = body
+		}
+		if resp, err := t.next.RoundTrip(first); err == nil {
+			resp.Body.Close()
+		}
 	}
 	resp, err := t.next.RoundTrip(r)
 	if t.point == afterSending || t.point == newIdentifier {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,6 +107,7 @@ type portal struct {
 	service    *resale.Service
 	sender     *resale.Sender
 	reconciler *resale.Reconciler
+	bulk       *resale.BulkRunner
 	app        *handlers.App
 	log        *slog.Logger
 }
@@ -160,7 +162,8 @@ func openPortal(ctx context.Context, set settings, log *slog.Logger, with seams)
 	config.Brand, config.Sandbox, config.Log, config.Ready = set.brand, with.sandboxed, log, store.Ping
 	return &portal{store: store, hub: hub, service: service, app: handlers.New(config), log: log,
 		sender:     resale.NewSender(service, upstream, senderWorkers, set.bangoTimeout),
-		reconciler: resale.NewReconciler(service, set.reconcileEvery)}, nil
+		reconciler: resale.NewReconciler(service, set.reconcileEvery),
+		bulk:       resale.NewBulkRunner(service, cmp.Or(set.bulkPerMinute, resale.DefaultBulkPerMinute))}, nil
 }
 
 // senderWorkers is how many requests are with Bango at once.
@@ -188,6 +191,7 @@ func (p *portal) serve(ctx context.Context, listener *listener) error {
 	var background sync.WaitGroup
 	background.Go(func() { p.sender.Run(ctx) })
 	background.Go(func() { p.reconciler.Run(ctx) })
+	background.Go(func() { p.bulk.Run(ctx) })
 
 	var failed error
 	select {

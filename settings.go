@@ -64,6 +64,7 @@ type portalFlags struct {
 	BangoOwnIDs     bool   `name:"bango-own-ids" env:"LATCHKEY_BANGO_OWN_IDS" help:"Give each entitlement our own id at Bango. Bango recommends to leave it to them."`
 	BangoMagic      string `name:"bango-magic-numbers" env:"LATCHKEY_BANGO_MAGIC_NUMBERS" placeholder:"OPERATION=VALUE,…" help:"X-Magic-Number for each operation; for generation 2's sandbox alone."`
 	ReconcileEvery  string `env:"LATCHKEY_RECONCILE_EVERY" default:"15m" placeholder:"DURATION" help:"How often open questions are read back from Bango, 1m to 24h."`
+	BulkPerMinute   int    `env:"LATCHKEY_BULK_PER_MINUTE" default:"240" placeholder:"N" help:"How many rows of bulk jobs are asked of Bango in a minute, 1 to 6000."`
 	BangoTimeout    string `env:"LATCHKEY_BANGO_TIMEOUT" default:"10s" placeholder:"DURATION" help:"For one call to Bango, 100ms to 2m."`
 
 	WebhookIssuer        string `env:"LATCHKEY_WEBHOOK_ISSUER" placeholder:"URL" help:"Issuer of the OAuth2 access tokens (JWT) that Bango may present with a notification."`
@@ -102,6 +103,7 @@ type settings struct {
 	directWords   []string // nil: the usual ones
 
 	reconcileEvery time.Duration
+	bulkPerMinute  int // 0: as usual
 
 	sessionKey       string // empty: the one in the database
 	webhookKeys      []string
@@ -121,6 +123,7 @@ func (f portalFlags) settings() (settings, error) {
 		s.setBango(f),
 		s.setBangoWire(f),
 		s.setReconcile(f.ReconcileEvery),
+		s.setBulk(f.BulkPerMinute),
 		s.setWebhook(f),
 		s.setWebhookOAuth(f),
 		s.setLinks(f.RedirectHosts),
@@ -245,6 +248,13 @@ func (s *settings) setReconcile(every string) (err error) {
 	return nil
 }
 
+func (s *settings) setBulk(perMinute int) error {
+	if s.bulkPerMinute = perMinute; perMinute < 0 || perMinute > 6000 { // 0 is that of commands without the flag
+		return fmt.Errorf("LATCHKEY_BULK_PER_MINUTE is %d; expected 1 to 6000", perMinute)
+	}
+	return nil
+}
+
 // checkURL accepts https anywhere and plain http to this machine alone, where a sandbox may run.
 func checkURL(name, raw string) (string, error) {
 	u, err := url.Parse(raw)
@@ -359,6 +369,7 @@ var knownSettings = []string{
 	"LATCHKEY_SESSION_KEY", "LATCHKEY_SESSION_KEY_FILE",
 	"LATCHKEY_BANGO_URL", "LATCHKEY_BANGO_TIMEOUT", "LATCHKEY_BANGO_GENERATION", "LATCHKEY_BANGO_WIRE", "LATCHKEY_BANGO_OWN_IDS",
 	"LATCHKEY_BANGO_MAGIC_NUMBERS", "LATCHKEY_BANGO_SIGNING_KEY", "LATCHKEY_BANGO_SIGNING_KEY_FILE", "LATCHKEY_RECONCILE_EVERY",
+	"LATCHKEY_BULK_PER_MINUTE",
 	"LATCHKEY_S3_ENDPOINT", "LATCHKEY_S3_ACCESS_KEY", "LATCHKEY_S3_ACCESS_KEY_FILE", "LATCHKEY_S3_SECRET_KEY", "LATCHKEY_S3_SECRET_KEY_FILE",
 	"LATCHKEY_BANGO_USERNAME", "LATCHKEY_BANGO_USERNAME_FILE", "LATCHKEY_BANGO_PASSWORD", "LATCHKEY_BANGO_PASSWORD_FILE",
 	"LATCHKEY_WEBHOOK_KEY", "LATCHKEY_WEBHOOK_KEY_FILE",

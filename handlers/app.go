@@ -98,7 +98,7 @@ func New(c Config) *App {
 		EnableTrustedProxyCheck:      true, // with nobody trusted: X-Forwarded-… says nothing, the public URL everything
 		CaseSensitive:                true,
 		StrictRouting:                true,
-		DisablePreParseMultipartForm: true, // no form of ours is one
+		DisablePreParseMultipartForm: true, // the one form of ours that is one is read by itself
 		DisableStartupMessage:        true,
 		BodyLimit:                    bodyLimit,
 		Concurrency:                  maxConns,
@@ -117,6 +117,7 @@ func New(c Config) *App {
 	}
 	server := a.fiber.Server()
 	server.Handler = a.observe(server.Handler)
+	server.HeaderReceived = a.sized
 	return a
 }
 

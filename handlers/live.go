@@ -108,6 +108,8 @@ func (a *App) subscription(c *fiber.Ctx) (*subscription, error) {
 	switch {
 	case topic == resale.TopicEntitlements || topic == resale.TopicReconciliation || topic == resale.TopicAttention:
 		s.topic = topic
+	case topic == resale.TopicBulk && who(c).Role.AtLeast(resale.Supervisor):
+		s.topic = topic
 	case kind == "entitlement" && isID(id):
 		_, err = a.store.Entitlement(ctx, id)
 		s.topic = resale.TopicEntitlement(id)

@@ -254,6 +254,7 @@ func (p *portal) state(of ...resale.Entitlement) string {
 	drift, driftErr := p.store.OpenDrift(ctx, "", 100)
 	abilities, abilitiesErr := p.store.Abilities(ctx)
 	attention, attentionErr := p.store.ListAttention(ctx, resale.AttentionFilter{State: resale.AttentionOpen, Limit: 100})
+	bulk, bulkErr := p.store.BulkJobs(ctx, 0, 1000)
 	var jobs []resale.Job
 	for _, name := range []resale.JobName{resale.JobReconcile, resale.JobRepoint, resale.JobTake, resale.JobImport} {
 		job, err := p.store.Job(ctx, name)
@@ -262,11 +263,11 @@ func (p *portal) state(of ...resale.Entitlement) string {
 		}
 		jobs = append(jobs, job)
 	}
-	if err := errors.Join(err, countsErr, rowsErr, inboxErr, driftErr, abilitiesErr, attentionErr); err != nil {
+	if err := errors.Join(err, countsErr, rowsErr, inboxErr, driftErr, abilitiesErr, attentionErr, bulkErr); err != nil {
 		p.t.Fatal(err)
 	}
 	write := func(args ...any) { slog.New(slog.NewTextHandler(&s, nil)).Info("", args...) }
-	write("customers", customers, "counts", counts, "rows", rows, "inbox", inbox, "drift", drift, "abilities", abilities, "attention", attention, "jobs", jobs)
+	write("customers", customers, "counts", counts, "rows", rows, "inbox", inbox, "drift", drift, "abilities", abilities, "attention", attention, "jobs", jobs, "bulk", bulk)
 	for _, e := range of {
 		requests, err := p.store.RequestsOf(ctx, e.ID, 100)
 		events, eventsErr := p.store.Events(ctx, e.ID, 100)

@@ -104,6 +104,14 @@ func (a *App) routes() []route {
 		{post, "/attention/:id/acknowledge", agent, a.attend(a.acknowledgeAttention)},
 		{get, "/me", viewer, a.showMe},
 		{post, "/me", viewer, a.setMe},
+		{get, bulkPath, supervisor, a.listBulk},
+		{post, bulkPath, supervisor, a.startBulk},
+		{get, "/bulk/:id.csv", supervisor, a.bulkCSV},
+		{get, "/bulk/:id", supervisor, a.showBulkJob},
+		{post, "/bulk/:id/confirm", supervisor, a.confirmBulk},
+		{post, "/bulk/:id/pause", supervisor, a.steerBulk(a.service.PauseBulk)},
+		{post, "/bulk/:id/resume", supervisor, a.steerBulk(a.service.ResumeBulk)},
+		{post, "/bulk/:id/cancel", supervisor, a.steerBulk(a.service.CancelBulk)},
 		{get, "/notifications", viewer, a.listNotifications},
 		{get, "/notifications/:id", viewer, a.showNotification},
 		{post, "/notifications/:id/replay", agent, a.replayNotification},
@@ -158,8 +166,8 @@ func (a *App) admit(c *fiber.Ctx, r route) error {
 		return &refusal{status: http.StatusForbidden,
 			message: "This form was sent from another site, so nothing was done. If you meant it, open the page here and send it again."}
 	}
-	if len(c.Request().Body()) > maxBody {
-		return errTooLarge
+	if err := r.tooLarge(len(c.Request().Body())); err != nil {
+		return err
 	}
 	if r.guard == holder {
 		return nil

@@ -57,6 +57,8 @@ func TestTheTableGuardsWhatItShould(t *testing.T) {
 		"GET /entitlements.csv": supervisor, "GET /customers.csv": supervisor, "POST /views": agent, "POST /views/:id/remove": agent,
 		"POST /entitlements/:ref/requests/:id/close": supervisor, "POST /attention/:id/take": agent, "POST /attention/:id/release": agent,
 		"POST /attention/:id/snooze": agent, "POST /attention/:id/wake": agent, "POST /attention/:id/acknowledge": agent,
+		"GET /bulk": supervisor, "POST /bulk": supervisor, "GET /bulk/:id.csv": supervisor, "GET /bulk/:id": supervisor, "POST /bulk/:id/confirm": supervisor,
+		"POST /bulk/:id/pause": supervisor, "POST /bulk/:id/resume": supervisor, "POST /bulk/:id/cancel": supervisor,
 		"GET /s/:token": holder, "POST /s/:token": holder, "POST /webhooks/bango/:token": bango, "GET /live": byTopic,
 		"GET /static/:name": anybody, "GET /healthz": anybody, "GET /readyz": anybody,
 	}
@@ -82,6 +84,7 @@ type things struct {
 	view         string
 	note         string
 	group        string
+	bulk         string
 }
 
 // things puts one of each into the portal.
@@ -97,7 +100,7 @@ func (p *portal) things() things {
 	}
 	note, group := p.noteAndGroup()
 	return things{customer: p.customer, entitlement: e, evidence: p.addEvidence(e, "sent"), notification: inbox[0].ID,
-		drift: p.addDrift(resale.Drift{Kind: resale.MissingHere, Subject: "b-drift"}), note: note, group: group}
+		drift: p.addDrift(resale.Drift{Kind: resale.MissingHere, Subject: "b-drift"}), note: note, group: group, bulk: p.bulkJob("", p.settled(resale.Active)).ID}
 }
 
 // address fills in the parts of a route's path.
@@ -108,6 +111,9 @@ func (th things) address(r route) string {
 		"/views/:id/remove": th.view, "/entitlements/:ref/requests/:id/close": th.request}[r.path]
 	if strings.HasPrefix(r.path, "/attention/") {
 		id = th.entitlement.ID
+	}
+	if strings.HasPrefix(r.path, "/bulk/") {
+		id = th.bulk
 	}
 	if id == "" {
 		id = th.evidence
@@ -155,6 +161,10 @@ func (th things) suit(p *portal, r route) things {
 		r, _ := p.newest(th.entitlement)
 		th.request = r.ID
 	}
+	if steer, isBulk := strings.CutPrefix(r.path, "/bulk/:id/"); isBulk {
+		th.entitlement = p.settled(resale.Active)
+		th.bulk = p.bulkJob(steer, th.entitlement).ID
+	}
 	if r.path == "/notifications/:id/replay" { // one that came before its entitlement was known
 		id := resale.NewFormToken()
 		if err := p.service.ReceiveNotification(p.t.Context(), id, []byte(`{"entitlementId":"`+id+`","status":"ACTIVE"}`)); err != nil {
@@ -193,6 +203,10 @@ func (th things) fields(p *portal, r route) url.Values {
 		return url.Values{"column": {"ref"}}
 	case "/entitlements/:ref/cancel", "/entitlements/:ref/revoke":
 		return url.Values{"reason": {"REVOKED/OTHER"}, "confirm": {th.entitlement.Ref}}
+	case bulkPath:
+		return url.Values{"act": {"suspend"}, "refs": {th.entitlement.Ref}}
+	case "/bulk/:id/confirm":
+		return url.Values{"count": {"1"}}
 	case "/entitlements/:ref/update":
 		return url.Values{"display_name": {"Another"}}
 	case "/attention/:id/snooze", "/attention/:id/acknowledge", "/entitlements/:ref/requests/:id/close":

@@ -203,8 +203,7 @@ func (r *BulkRunner) judge(ctx context.Context, j BulkJob) (more bool, err error
 				return err
 			}
 		}
-		more = next != ""
-		if !more {
+		if more = true; next == "" { // there may be another job to judge
 			after.State = BulkReady
 			text := fmt.Sprintf("finished the dry run: of %d rows, %d will change", after.Counts.Rows, after.Counts.Change)
 			if err := s.noteBulk(ctx, tx, after, Automatic, EventBulkJudged, text); err != nil {
