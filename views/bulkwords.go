@@ -77,7 +77,7 @@ var bulkVerdicts = map[resale.BulkVerdict]string{
 }
 
 var bulkRowStates = map[resale.BulkRowState]string{
-	resale.RowTodo: "to go", resale.RowAsked: "with Bango", resale.RowDone: "done", resale.RowRefused: "refused", resale.RowManual: "needs a person",
+	resale.RowTodo: "to go", resale.RowAsked: "with Bango", resale.RowDone: "done", resale.RowRefused: "refused", resale.RowManual: "with a person",
 	resale.RowSkipped: "skipped", resale.RowStopped: "cancelled",
 }
 
@@ -142,7 +142,26 @@ func bulkSentence(j resale.BulkJob) string {
 	case resale.BulkDiscarded:
 		return "Nothing was asked of Bango."
 	}
-	return fmt.Sprintf("%s of %s done.", grouped(c.Done), grouped(c.Change))
+	said := fmt.Sprintf("%s of %s done", grouped(c.Done), grouped(c.Change))
+	for _, state := range []resale.BulkRowState{resale.RowRefused, resale.RowManual, resale.RowSkipped, resale.RowStopped} {
+		if n := c.In(state); n > 0 {
+			said += ", " + grouped(n) + " " + bulkRowStates[state]
+		}
+	}
+	return said + "."
+}
+
+// bulkSet tells where a job's set is from, and the reason that each is asked for.
+func bulkSet(j resale.BulkJob) string {
+	said := "The set: " + j.Source + "."
+	if r := reasonText(j.Ask.Reason); r != "" {
+		said += " The reason: " + r
+		if j.Ask.Reason.Description != "" {
+			said += ", “" + j.Ask.Reason.Description + "”"
+		}
+		said += "."
+	}
+	return said
 }
 
 // bulkMeans tells what confirming does, for those acts that cannot be taken back.
