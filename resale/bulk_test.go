@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/db"
+	"latchkey/db/dbtest"
 	"latchkey/resale"
 )
 
@@ -608,6 +610,68 @@ func TestBulkIsDoneOnceByTwoPortalsThatDie(t *testing.T) {
 			t.Errorf("Bango was asked for %d", len(b.bango.asked))
 		}
 	})
+}
+
+// hookedStore tells of the transactions of a portal: read once a job was read in one, and before its commit.
+type hookedStore struct {
+	*db.Store
+	read, before func()
+}
+
+func (s hookedStore) Write(ctx context.Context, f func(context.Context, resale.Tx) error) error {
+	return s.Store.Write(ctx, func(ctx context.Context, tx resale.Tx) error {
+		if err := f(ctx, hookedTx{tx, s.read}); err != nil {
+			return err
+		}
+		s.before()
+		return nil
+	})
+}
+
+type hookedTx struct {
+	resale.Tx
+	read func()
+}
+
+func (t hookedTx) BulkJob(ctx context.Context, id string) (resale.BulkJob, error) {
+	defer t.read()
+	return t.Tx.BulkJob(ctx, id)
+}
+
+// While a portal has taken a step and not committed it, another does not begin one: it would go by what is not so any more.
+func TestBulkStepsOfTwoPortalsWaitForEachOther(t *testing.T) {
+	d := newDesk(t, dbtest.Postgres(t))
+	b := newBulkDesk(d, 6000, 3)
+	j := b.starts(resale.NewBulk{Kind: resale.KindSuspend, Items: items(b.refs()...), Source: "pasted"})
+	b.confirm(j, "3")
+	other, err := db.Open(d.ctx, d.address, d.hub.Publish, discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { other.Close() })
+	runner := func(store *db.Store, read, before func()) *resale.BulkRunner {
+		return resale.NewBulkRunner(resale.NewService(resale.ServiceConfig{Store: hookedStore{store, read, before}, Hub: d.hub,
+			PublicURL: "https://portal.example", Log: discard, Now: d.clock.now}), 6000)
+	}
+	began, ended := make(chan struct{}), make(chan error, 1)
+	second := runner(other, sync.OnceFunc(func() { close(began) }), func() {})
+	first := runner(d.store, func() {}, sync.OnceFunc(func() {
+		go func() { _, err := second.Step(d.ctx); ended <- err }()
+		select {
+		case <-began:
+			t.Error("the other portal's step began before this one's was committed")
+		case <-time.After(300 * time.Millisecond):
+		}
+	}))
+	if _, err := first.Step(d.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if j = b.runs(j, 5); j.Counts.Done != 3 || len(b.bango.asked) != 3 {
+		t.Errorf("%+v, asked for %d", j.Counts, len(b.bango.asked))
+	}
 }
 
 func TestBulkOfChecksAndProducts(t *testing.T) {

@@ -178,7 +178,15 @@ func bulkMeans(j resale.BulkJob) string {
 }
 
 // bulkOutcome is what became of a row, in a word or two.
-func bulkOutcome(r resale.BulkRow) string {
+func bulkOutcome(j resale.BulkJob, r resale.BulkRow) string {
+	kind := j.Ask.Kind
+	if r.Ask.Kind != "" {
+		kind = r.Ask.Kind
+	}
+	// Bango took it, and nothing has happened since.
+	if r.State == resale.RowDone && r.StatusNow == r.Status && (resale.Request{Kind: kind, State: resale.Done}).Unconfirmed(r.StatusNow) {
+		return "accepted, the merchant has yet to confirm"
+	}
 	if words := bulkOutcomes[r.Outcome()]; words != "" {
 		return words
 	}
