@@ -121,7 +121,9 @@ func readBulkForm(c *fiber.Ctx) (bulkForm, error) {
 	}
 	switch kind {
 	case fiber.MIMEApplicationForm:
-		c.Context().PostArgs().VisitAll(func(name, value []byte) { f.values[string(name)] = append(f.values[string(name)], string(value)) })
+		for name, value := range c.Context().PostArgs().All() {
+			f.values[string(name)] = append(f.values[string(name)], string(value))
+		}
 		return f, nil
 	case fiber.MIMEMultipartForm:
 	default:

@@ -611,7 +611,7 @@ func (s *Service) stopRows(ctx context.Context, tx Tx, j *BulkJob) error {
 		return err
 	}
 	for _, row := range rows {
-		row.Message, row.Settled = "The rest of the job was cancelled before its turn.", s.now()
+		row.Settled = s.now()
 		if err := j.move(ctx, tx, row, RowStopped); err != nil {
 			return err
 		}
