@@ -77,6 +77,7 @@ func TestBadSettingsStopTheStart(t *testing.T) {
 		{"LATCHKEY_BANGO_URL", "://", []string{"LATCHKEY_BANGO_URL"}},
 		{"LATCHKEY_BANGO_TIMEOUT", "ten", []string{"LATCHKEY_BANGO_TIMEOUT", "10s"}},
 		{"LATCHKEY_BANGO_TIMEOUT", "1h", []string{"LATCHKEY_BANGO_TIMEOUT", "2m"}},
+		{"LATCHKEY_BULK_PER_MINUTE", "7000", []string{"LATCHKEY_BULK_PER_MINUTE", "6000"}},
 		{"LATCHKEY_BANGO_PASSWORD", "", []string{"LATCHKEY_BANGO_PASSWORD", "latchkey demo"}},
 		{"LATCHKEY_BANGO_PASSWORD_FILE", "s3cret-not-the-name", []string{"LATCHKEY_BANGO_PASSWORD_FILE"}},
 		{"LATCHKEY_REDIRECT_HOSTS", "https://a.example", []string{"LATCHKEY_REDIRECT_HOSTS", "*.example.com"}},
