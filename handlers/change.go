@@ -43,7 +43,7 @@ func (a *App) changePage(c *fiber.Ctx, e resale.Entitlement) (views.ChangePage, 
 		return page, err
 	}
 	for _, p := range products {
-		if p.Merchant.ID == page.Product.Merchant.ID {
+		if p.Merchant.ID == page.Product.Merchant.ID && (p.Offered() || p.ID == page.Product.ID) {
 			page.Products = append(page.Products, p)
 		}
 	}

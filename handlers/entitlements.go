@@ -43,6 +43,7 @@ func (a *App) newEntitlementPage(c *fiber.Ctx, customerID string) (views.NewEnti
 	if page.Products, err = a.store.Products(ctx); err != nil {
 		return page, err
 	}
+	page.Products = resale.OfferedOf(page.Products)
 	if page.Eligible, err = a.service.Eligible(ctx, resale.StaffActor(page.Person), customerID); err != nil {
 		return page, err
 	}

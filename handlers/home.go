@@ -37,6 +37,9 @@ func (a *App) home(c *fiber.Ctx) error {
 			return err
 		}
 	}
+	if page.Plots, err = resale.ReadDays(ctx, a.store, "", page.Now); err != nil {
+		return err
+	}
 	if page.Recent, err = a.store.ListEntitlements(ctx, resale.EntitlementFilter{Limit: homeRecent}); err != nil {
 		return err
 	}

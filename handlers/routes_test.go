@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,6 +52,9 @@ func TestTheTableGuardsWhatItShould(t *testing.T) {
 		"GET /entitlements/:ref/end": agent, "POST /entitlements/:ref/refresh": agent, "POST /entitlements/:ref/suspend": agent,
 		"POST /entitlements/:ref/resume": agent, "POST /entitlements/:ref/cancel": agent, "POST /entitlements/:ref/revoke": supervisor,
 		"POST /entitlements/:ref/undo": agent, "POST /entitlements/:ref/requests/:id/undo": supervisor, "GET /entitlements/:ref/change": agent, "POST /entitlements/:ref/update": agent,
+		"POST /catalogue/merchants": admin, "POST /catalogue/merchants/:id": admin, "POST /catalogue/merchants/:id/products": admin,
+		"POST /catalogue/:id/name": admin, "POST /catalogue/:id/texts": admin, "POST /catalogue/:id/data": admin, "POST /catalogue/:id/retire": admin,
+		"POST /catalogue/:id/offers": admin, "POST /catalogue/:id/offers/:offer": admin,
 		"POST /catalogue/ability": admin, "POST /notifications/:id/replay": agent, "POST /reconciliation/run": agent,
 		"POST /reconciliation/take": supervisor, "POST /reconciliation/:id/take": supervisor, "POST /reconciliation/repoint": admin,
 		"POST /opened": viewer, "POST /dismiss": viewer, "POST /keys": viewer,
@@ -85,6 +89,7 @@ type things struct {
 	note         string
 	group        string
 	bulk         string
+	product      resale.Product
 }
 
 // things puts one of each into the portal.
@@ -100,7 +105,8 @@ func (p *portal) things() things {
 	}
 	note, group := p.noteAndGroup()
 	return things{customer: p.customer, entitlement: e, evidence: p.addEvidence(e, "sent"), notification: inbox[0].ID,
-		drift: p.addDrift(resale.Drift{Kind: resale.MissingHere, Subject: "b-drift"}), note: note, group: group, bulk: p.bulkJob("", p.settled(resale.Active)).ID}
+		drift: p.addDrift(resale.Drift{Kind: resale.MissingHere, Subject: "b-drift"}), note: note, group: group, bulk: p.bulkJob("", p.settled(resale.Active)).ID,
+		product: p.products[0]}
 }
 
 // address fills in the parts of a route's path.
@@ -115,6 +121,12 @@ func (th things) address(r route) string {
 	if strings.HasPrefix(r.path, "/bulk/") {
 		id = th.bulk
 	}
+	if strings.HasPrefix(r.path, "/catalogue/:id") {
+		id = th.product.ID
+	}
+	if strings.HasPrefix(r.path, "/catalogue/merchants/:id") {
+		id = th.product.Merchant.ID
+	}
 	if id == "" {
 		id = th.evidence
 	}
@@ -125,7 +137,8 @@ func (th things) address(r route) string {
 	if r.guard == bango {
 		token = th.entitlement.NotifyToken
 	}
-	address = strings.NewReplacer(":ref", th.entitlement.Ref, ":note", th.note, ":group", th.group, ":id", id, ":token", token, ":name", "none.css").Replace(address)
+	address = strings.NewReplacer(":ref", th.entitlement.Ref, ":note", th.note, ":group", th.group, ":id", id, ":token", token, ":name", "none.css",
+		":offer", th.product.Offers[0].ID).Replace(address)
 	switch r.path {
 	case "/entitlements/new":
 		address += "?customer=" + th.customer.ID
@@ -133,6 +146,8 @@ func (th things) address(r route) string {
 		address += "?q=nobody+at+all"
 	case "/live":
 		address += "?topic=signup:none"
+	case "/plots/list":
+		address += "?what=created&from=2026-11-01&to=2026-11-26"
 	}
 	return address
 }
@@ -213,6 +228,17 @@ func (th things) fields(p *portal, r route) url.Values {
 		return url.Values{"reason": {"It is known."}, "for": {"1h"}}
 	case "/me":
 		return url.Values{"time_zone": {"Europe/Madrid"}}
+	case "/catalogue/merchants", "/catalogue/merchants/:id/products", "/catalogue/:id/offers":
+		key := resale.NewFormToken()
+		return url.Values{"merchant_key": {key}, "product_key": {key}, "offer_key": {key}, "version": {p.version(th.product.ID)}}
+	case "/catalogue/merchants/:id":
+		m, err := p.store.Merchant(p.t.Context(), th.product.Merchant.ID)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return url.Values{"name": {"Bango"}, "version": {strconv.FormatInt(m.Version, 10)}}
+	case "/catalogue/:id/name", "/catalogue/:id/texts", "/catalogue/:id/data", "/catalogue/:id/retire", "/catalogue/:id/offers/:offer":
+		return url.Values{"name": {"Music"}, "offer_name": {"Free"}, "retired": {"no"}, "version": {p.version(th.product.ID)}}
 	case "/catalogue/ability":
 		return url.Values{"merchant": {"BANGO"}, "kind": {"suspend"}, "setting": {"yes"}}
 	case "/opened":

@@ -2,6 +2,7 @@ package resale
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -339,6 +340,32 @@ func (s *Service) SetDefaultData(ctx context.Context, by Actor, id string, versi
 		p.DefaultData = data
 		return p, []string{told}, nil
 	})
+}
+
+// CustomRows returns names and values as the JSON object that [Terms] hold, or the fault of the first row that is none. A row without both is
+// left out.
+func CustomRows(rows [][2]string) (string, error) {
+	object := map[string]string{}
+	for i, row := range rows {
+		name, value := strings.TrimSpace(row[0]), strings.TrimSpace(row[1])
+		_, twice := object[name]
+		switch {
+		case name == "" && value == "":
+			continue
+		case name == "":
+			return "", Invalid("extension_data", "Line %d of the custom data has a value and no name.", i+1)
+		case strings.Contains(name, "="):
+			return "", Invalid("extension_data", "The name in line %d of the custom data has a = in it, which is what ends a name.", i+1)
+		case twice:
+			return "", Invalid("extension_data", "%.60q is there twice.", name)
+		}
+		object[name] = value
+	}
+	if len(object) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(object)
+	return string(text), err
 }
 
 // fillDefaults gives a new entitlement the product's custom data where it has none of its own.

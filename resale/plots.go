@@ -214,3 +214,29 @@ func spread(classes map[int]int64) Spread {
 	}
 	return s
 }
+
+// CountLives returns how long a list is, by the figures that are kept, and whether there are more than that.
+func CountLives(ctx context.Context, r PlotReader, f LifeFilter) (n int64, more bool, err error) {
+	if f.Kind == LifeWaiting {
+		n, err = r.CountWaiting(ctx, f.ProductID, f.Since, f.Before, maxWaiting+1)
+		return min(n, maxWaiting), n > maxWaiting, err
+	}
+	first, last := DayOf(f.Since), DayOf(f.Before)-1
+	if f.Kind == LifeCreated || f.Kind == LifeOpened || f.Kind == LifeActive {
+		cohort, err := r.CohortTallies(ctx, f.ProductID, first, last)
+		step := map[LifeList]Step{LifeCreated: StepCreated, LifeOpened: StepToOpen, LifeActive: StepToActive}[f.Kind]
+		for _, t := range cohort {
+			if t.Step == step {
+				n += t.N
+			}
+		}
+		return n, false, err
+	}
+	days, err := r.DayTallies(ctx, f.ProductID, first, last)
+	for _, t := range days {
+		if t.Step == StepActivated == (f.Kind == LifeActivated) && (f.Kind != LifeEndedFor || t.Detail == f.Reason) {
+			n += t.N
+		}
+	}
+	return n, false, err
+}

@@ -118,17 +118,17 @@ func customerSentence(p CustomerPage) string {
 	}
 	var parts, rest []string
 	if has := by["has"]; has != nil {
-		parts = append(parts, "has "+listed(has))
+		parts = append(parts, "has "+enumerated(has))
 	}
 	if up := by["signs up"]; up != nil {
-		parts = append(parts, "is waiting to sign up for "+listed(up))
+		parts = append(parts, "is waiting to sign up for "+enumerated(up))
 	}
 	for _, more := range []struct{ what, format string }{
 		{"comes", "The merchant has yet to activate %s."}, {"suspended", "Suspended: %s."},
 		{"unknown", "Bango has not said yet what became of %s."}, {"failed", "Whether there is access to %s is not known."},
 	} {
 		if names := by[more.what]; names != nil {
-			rest = append(rest, fmt.Sprintf(more.format, listed(names)))
+			rest = append(rest, fmt.Sprintf(more.format, enumerated(names)))
 		}
 	}
 	switch {
@@ -146,8 +146,8 @@ func customerSentence(p CustomerPage) string {
 // maxListed is how many services a sentence names of a kind.
 const maxListed = 3
 
-// listed is "A", "A and B", "A, B and 2 more"; what has a comma in it is set apart by semicolons.
-func listed(names []string) string {
+// enumerated is "A", "A and B", "A, B and 2 more"; what has a comma in it is set apart by semicolons.
+func enumerated(names []string) string {
 	if len(names) > maxListed {
 		names = append(slices.Clone(names[:maxListed-1]), fmt.Sprintf("%d more", len(names)-maxListed+1))
 	}

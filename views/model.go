@@ -51,6 +51,7 @@ type HomePage struct {
 
 	Drift   int64 // differences from Bango's records that are open, where Attention has them
 	ToPoint int64 // lives that Bango notifies at another address; 0 for whoever cannot change it
+	Plots   resale.Plots
 }
 
 // AttentionPage is the queue of what needs a person, filtered.
@@ -207,8 +208,11 @@ type SavedView struct {
 // CataloguePage shows merchants, products and offers.
 type CataloguePage struct {
 	Frame
-	Products  []resale.Product // by merchant name, then product name
-	Abilities []resale.Ability // by merchant; what none is said of is learned
+	Products  []resale.Product    // by merchant name, then product name
+	Abilities []resale.Ability    // by merchant; what none is said of is learned
+	Merchants []resale.Merchant   // by name, also those without products
+	Languages map[string][]string // in which each product has a text, by its id
+	Form      CatalogueForm
 }
 
 // ReconciliationPage is where our records and Bango's are compared.
