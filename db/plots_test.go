@@ -160,7 +160,7 @@ func (l *lives) whole() {
 	e := l.create()
 	l.change(e, mustRegister)
 	l.now = l.now.Add(5 * time.Minute)
-	if _, err := l.service.Continue(l.Context(), e.SignupToken); err != nil {
+	if _, err := l.service.Continue(l.Context(), e.SignupToken, time.Millisecond); err != nil {
 		l.Fatal(err)
 	}
 	l.now = l.now.Add(3 * time.Minute)

@@ -58,7 +58,7 @@ func TestTheCatalogueIsChangedByForms(t *testing.T) {
 			t.Errorf("%s holds %q, not %q", field, value(field), want)
 		}
 	}
-	for _, said := range []string{"from “Bango Music Premium” to “Music”", "in es from nothing to “Toca", `from none to {"channel":"retail"}`, "added the offer half",
+	for _, said := range []string{"from “Bango Music Premium” to “Music”", "in Spanish from nothing to “Toca", `from none to {"channel":"retail"}`, "added the offer half",
 		"from “Three months free” to “Three free months”"} {
 		if !strings.Contains(page.Find("#timeline").Text(), said) {
 			t.Errorf("the changes do not tell %q", said)

@@ -13,6 +13,9 @@ import (
 // TextLanguages are the languages that end users are written to in.
 var TextLanguages = []string{"en", "es", "fr", "de", "pt", "ar"}
 
+// languageNames are what staff call them.
+var languageNames = map[string]string{"en": "English", "es": "Spanish", "fr": "French", "de": "German", "pt": "Portuguese", "ar": "Arabic"}
+
 // MaxHelp bounds the help text of a product, in characters.
 const MaxHelp = 500
 
@@ -384,8 +387,8 @@ func (s *Service) SetProductTexts(ctx context.Context, by Actor, id string, vers
 	texts = slices.Clone(texts)
 	var wrong error
 	for i, t := range texts {
-		name, nameErr := catalogueField("name_"+t.Language, "The name in "+t.Language, t.Name, MaxName, false)
-		help, helpErr := catalogueField("help_"+t.Language, "The help text in "+t.Language, t.Help, MaxHelp, false)
+		name, nameErr := catalogueField("name_"+t.Language, "The name in "+languageNames[t.Language], t.Name, MaxName, false)
+		help, helpErr := catalogueField("help_"+t.Language, "The help text in "+languageNames[t.Language], t.Help, MaxHelp, false)
 		if !slices.Contains(TextLanguages, t.Language) {
 			wrong = firstOf(wrong, Invalid("language", "%.20q is not a language that end users are written to in.", t.Language))
 		}
@@ -407,10 +410,10 @@ func (s *Service) SetProductTexts(ctx context.Context, by Actor, id string, vers
 				return p, nil, err
 			}
 			if was.Name != t.Name {
-				told = append(told, fmt.Sprintf("changed what customers read as its name in %s from %s to %s", t.Language, quoted(was.Name), quoted(t.Name)))
+				told = append(told, fmt.Sprintf("changed what customers read as its name in %s from %s to %s", languageNames[t.Language], quoted(was.Name), quoted(t.Name)))
 			}
 			if was.Help != t.Help {
-				told = append(told, fmt.Sprintf("changed what customers read as help in %s from %s to %s", t.Language, quoted(was.Help), quoted(t.Help)))
+				told = append(told, fmt.Sprintf("changed what customers read as help in %s from %s to %s", languageNames[t.Language], quoted(was.Help), quoted(t.Help)))
 			}
 		}
 		return p, told, nil

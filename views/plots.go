@@ -124,8 +124,9 @@ func anchor(column, columns int) string {
 	return "middle"
 }
 
-// shortDay is a day on the axis, fullDay one in a sentence.
+// shortDay is a day on the axis, weekday one in a table, fullDay one in a sentence.
 func shortDay(d resale.Day) string { return d.Start().Format("2 Jan") }
+func weekday(d resale.Day) string  { return d.Start().Format("Mon 2 Jan") }
 func fullDay(d resale.Day) string  { return d.Start().Format("Monday 2 January 2006") }
 
 func daysSentence(p daysPlot) string {
@@ -137,6 +138,7 @@ type bar struct {
 	n     int64
 	more  bool
 	label string
+	full  string // of the label, where that is short; empty where it is the same
 	note  string
 	class string
 	share float64
@@ -151,7 +153,9 @@ func (b bar) count() string {
 }
 
 // maxLabel is how much of a label fits beside a bar on a phone, in characters. The table has all of it.
-const maxLabel = 44
+const maxLabel = 42
+
+func (b bar) whole() string { return cmp.Or(b.full, b.label) }
 
 func (b bar) short() string {
 	runes := []rune(b.label)
@@ -197,18 +201,18 @@ func funnel(p resale.Plots) []bar {
 	}
 	bars := []bar{
 		{n: p.Created, label: "asked for", list: during(p, resale.LifeCreated, p.First, p.Last)},
-		{n: p.Opened, label: "link opened" + of(p.Opened), list: during(p, resale.LifeOpened, p.First, p.Last), note: within("", p.ToOpen)},
-		{n: p.Active, label: "active" + of(p.Active), list: during(p, resale.LifeActive, p.First, p.Last), note: within("", p.ToActive)},
+		{n: p.Opened, label: "link opened" + of(p.Opened), list: during(p, resale.LifeOpened, p.First, p.Last), note: within(p.ToOpen)},
+		{n: p.Active, label: "active" + of(p.Active), list: during(p, resale.LifeActive, p.First, p.Last), note: within(p.ToActive)},
 	}
 	return scaled(bars)
 }
 
 // within tells how long something took.
-func within(before string, s resale.Spread) string {
+func within(s resale.Spread) string {
 	if s.N == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%shalf within %s, nine of ten within %s", before, took(s.Median), took(s.P90))
+	return fmt.Sprintf("half within %s, nine of ten within %s", took(s.Median), took(s.P90))
 }
 
 func funnelSentence(p resale.Plots) string {
@@ -229,11 +233,11 @@ func took(d time.Duration) string {
 	case d == 0:
 		return "–"
 	case d < 90*time.Second:
-		return plural(max(whole(time.Second), 1), "second", "seconds")
+		return number(max(whole(time.Second), 1)) + " s"
 	case d < 90*time.Minute:
-		return plural(whole(time.Minute), "minute", "minutes")
+		return number(whole(time.Minute)) + " min"
 	case d < 36*time.Hour:
-		return plural(whole(time.Hour), "hour", "hours")
+		return number(whole(time.Hour)) + " h"
 	}
 	return plural(whole(24*time.Hour), "day", "days")
 }
@@ -266,14 +270,14 @@ func reasonBars(p resale.Plots) []bar {
 	for _, r := range p.Reasons {
 		list := during(p, resale.LifeEndedFor, p.First, p.Last)
 		list.Reason = r.Reason
-		bars = append(bars, bar{n: r.N, label: endedWords(r.Reason), class: "ends", list: list})
+		bars = append(bars, bar{n: r.N, label: endedShort(r.Reason), full: endedWords(r.Reason), class: "ends", list: list})
 	}
 	return scaled(bars)
 }
 
 // endedBy are the categories of reasons, short.
 var endedBy = map[string]string{"CUSTOMER_CANCELLED": "customer cancelled", "CUSTOMER_CHANGED": "customer changed", "REVOKED": "we took it away",
-	"ACTIVATION_ROLLBACK": "should not have been"}
+	"ACTIVATION_ROLLBACK": "should not have been activated"}
 
 // endedWords tells a reason, category/code.
 func endedWords(reason string) string {
@@ -281,7 +285,13 @@ func endedWords(reason string) string {
 	if reason == "" {
 		return "ended at Bango or the merchant, not by us"
 	}
-	return cmp.Or(endedBy[category], category) + ": " + cmp.Or(reasonWords[resale.Reason{Category: category, Code: code}], code)
+	return cmp.Or(reasonWords[resale.Reason{Category: category, Code: code}], code) + " · " + cmp.Or(endedBy[category], category)
+}
+
+// endedShort leaves the category out, where the reason is one that says enough by itself.
+func endedShort(reason string) string {
+	category, code, _ := strings.Cut(reason, "/")
+	return cmp.Or(reasonWords[resale.Reason{Category: category, Code: code}], endedWords(reason))
 }
 
 func reasonsSentence(p resale.Plots) string {
