@@ -189,6 +189,97 @@ func BenchmarkListPage(b *testing.B) {
 	}
 }
 
+// BenchmarkPlots measures the plots of the first page, all plots, and a page of the list behind a bar, in a small database and in a large one in
+// turns. Lives are spread over 90 days and 20 products.
+func BenchmarkPlots(b *testing.B) {
+	for engine, fresh := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
+		b.Run(engine, func(b *testing.B) {
+			now := at(0)
+			var stores []*desk
+			for _, n := range []int{10_000, 1_000_000} {
+				database := fresh(b)
+				load(b, database, n)
+				loadLives(b, database, n, now)
+				stores = append(stores, openDesk(b, database))
+			}
+			list := func(f resale.LifeFilter) func(*desk) error {
+				f.Since, f.Before, f.Limit = resale.DayOf(now.AddDate(0, 0, -9)).Start(), resale.DayOf(now.AddDate(0, 0, -8)).Start(), 50
+				return func(d *desk) error {
+					rows, err := d.Lives(b.Context(), f)
+					if err == nil && len(rows) == 0 {
+						return fmt.Errorf("the list %s is empty", f.Kind)
+					}
+					return err
+				}
+			}
+			for what, read := range map[string]func(*desk) error{
+				"home":      func(d *desk) error { _, err := resale.ReadDays(b.Context(), d.Store, "", now); return err },
+				"all":       func(d *desk) error { _, err := resale.ReadPlots(b.Context(), d.Store, "", now); return err },
+				"product":   func(d *desk) error { _, err := resale.ReadPlots(b.Context(), d.Store, "p8", now); return err },
+				"activated": list(resale.LifeFilter{Kind: resale.LifeActivated}),
+				"ended":     list(resale.LifeFilter{Kind: resale.LifeEnded}),
+				"reason":    list(resale.LifeFilter{Kind: resale.LifeEndedFor, Reason: "C/7"}),
+				"created":   list(resale.LifeFilter{Kind: resale.LifeCreated}),
+				"opened":    list(resale.LifeFilter{Kind: resale.LifeOpened}),
+				"of one":    list(resale.LifeFilter{Kind: resale.LifeActive, ProductID: "p8"}),
+				"waiting":   list(resale.LifeFilter{Kind: resale.LifeWaiting}),
+			} {
+				b.Run(what, func(b *testing.B) {
+					took := make([][]time.Duration, len(stores))
+					for b.Loop() {
+						for i, store := range stores {
+							began := time.Now()
+							if err := read(store); err != nil {
+								b.Fatal(err)
+							}
+							took[i] = append(took[i], time.Since(began))
+						}
+					}
+					for i := range took {
+						slices.Sort(took[i])
+					}
+					b.ReportMetric(float64(took[0][len(took[0])/2].Microseconds()), "p50-µs-at-10k")
+					b.ReportMetric(float64(took[1][len(took[1])/2].Microseconds()), "p50-µs-at-1M")
+					b.ReportMetric(0, "ns/op")
+				})
+			}
+		})
+	}
+}
+
+// loadLives gives the entitlements that load made their lives and figures.
+func loadLives(b *testing.B, database string, n int, now time.Time) {
+	b.Helper()
+	pool := raw(b, database)
+	for i := range 20 {
+		if _, err := pool.Exec(fmt.Sprintf(`INSERT INTO products (id, merchant_id, product_key, name) VALUES ('p%[1]d', 'm', 'P%[1]d', 'P%[1]d')`, i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	const from = `FROM lives GROUP BY 1, 2, 3, 4`
+	for _, s := range []string{
+		// One in three is opened, half are active, one in eight has ended for one of ten reasons, one in twenty waits.
+		fmt.Sprintf(`INSERT INTO lives (entitlement_id, product_id, created, opened, activated, ended, waiting, reason)
+		 SELECT id, 'p' || CAST(created %% 20 AS TEXT), at, CASE WHEN created %% 3 = 0 THEN at + 60000000 + (created %% 997) * 7000000 ELSE 0 END,
+		  CASE WHEN created %% 2 = 0 THEN at + 90000000 + (created %% 991) * 9000000 ELSE 0 END,
+		  CASE WHEN created %% 8 = 0 THEN at + 300000000 ELSE 0 END, CASE WHEN created %% 20 = 1 THEN at ELSE 0 END,
+		  CASE WHEN created %% 8 = 0 THEN 'C/' || CAST(created %% 80 / 8 AS TEXT) ELSE '' END
+		 FROM (SELECT id, created, %d - created * (7776000000000 / %d) AS at FROM entitlements) AS spread`, now.UnixMicro(), n),
+		`INSERT INTO tallies (what, product_id, day, detail, n) SELECT 'created', product_id, created / 86400000000, '', count(*) ` + from,
+		`INSERT INTO tallies (what, product_id, day, detail, n) SELECT 'activated', product_id, activated / 86400000000, '', count(*) ` + from,
+		`INSERT INTO tallies (what, product_id, day, detail, n) SELECT 'ended', product_id, ended / 86400000000, reason, count(*) ` + from,
+		`INSERT INTO tallies (what, product_id, day, detail, n) SELECT 'to_open', product_id, created / 86400000000, CAST(opened % 60 AS TEXT), count(*) ` + from,
+		`INSERT INTO tallies (what, product_id, day, detail, n) SELECT 'to_active', product_id, created / 86400000000, CAST(activated % 60 AS TEXT), count(*) ` + from,
+		`INSERT INTO tallies (what, product_id, day, detail, n) SELECT 'from_open', product_id, created / 86400000000, CAST(ended % 60 AS TEXT), count(*) ` + from,
+		`INSERT INTO tallies (what, product_id, day, detail, n) SELECT what, '', day, detail, CAST(sum(n) AS BIGINT) FROM tallies GROUP BY what, day, detail`,
+		map[bool]string{true: `VACUUM ANALYZE lives`, false: `ANALYZE`}[strings.HasPrefix(database, "postgres")], // as autovacuum does it
+	} {
+		if _, err := pool.Exec(s); err != nil {
+			b.Fatalf("%.90s: %v", s, err)
+		}
+	}
+}
+
 // loaded are the statuses of the entitlements that load makes.
 var loaded = []resale.Status{resale.Requested, resale.Unknown, resale.Pending, resale.Active, resale.ActiveEnding}
 

@@ -169,6 +169,11 @@ func (l *lives) whole() {
 		l.Fatal(err)
 	}
 	l.change(e, func(e *resale.Entitlement) { e.Status, e.DateEnded = resale.Cancelled, l.now })
+	l.change(e, func(e *resale.Entitlement) { e.DateEnded = l.now.AddDate(0, 0, -2) }) // Bango thinks better of its dates
+
+	other := l.create()
+	l.change(other, func(e *resale.Entitlement) { e.Status, e.DateActivated = resale.Active, l.now })
+	l.change(other, func(e *resale.Entitlement) { e.DateActivated = l.now.AddDate(0, 0, -2) })
 }
 
 // settle ends the newest request about an entitlement.
