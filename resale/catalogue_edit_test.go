@@ -23,7 +23,7 @@ func (d *desk) product0() resale.Product {
 }
 
 // told returns the timeline of the desk's product, oldest first.
-func (d *desk) told() (texts []string) {
+func (d *desk) toldOfCatalogue() (texts []string) {
 	d.Helper()
 	events, err := d.store.CatalogueEvents(d.ctx, d.product.Merchant.ID, d.product.ID, 100)
 	if err != nil {
@@ -76,7 +76,7 @@ func TestOnlyAdminsChangeTheCatalogueAndOnlyWhatTheySaw(t *testing.T) {
 				d.Errorf("%s by a supervisor: %v", what, err)
 			}
 		}
-		if told := d.told(); len(told) != 0 {
+		if told := d.toldOfCatalogue(); len(told) != 0 {
 			d.Errorf("what was refused is told: %q", told)
 		}
 
@@ -95,8 +95,8 @@ func TestOnlyAdminsChangeTheCatalogueAndOnlyWhatTheySaw(t *testing.T) {
 				d.Error(err)
 			}
 		}
-		if p := d.product0(); stale != len(errs)-1 || p.Version != 1 || len(d.told()) != 1 {
-			d.Errorf("%d of %d are stale, version %d, told %q", stale, len(errs), p.Version, d.told())
+		if p := d.product0(); stale != len(errs)-1 || p.Version != 1 || len(d.toldOfCatalogue()) != 1 {
+			d.Errorf("%d of %d are stale, version %d, told %q", stale, len(errs), p.Version, d.toldOfCatalogue())
 		}
 		for _, what := range []string{"texts", "data", "retire", "offer", "rename"} {
 			if err := edits[what](adam, d.product0().Version); err != nil {
@@ -111,7 +111,7 @@ func TestOnlyAdminsChangeTheCatalogueAndOnlyWhatTheySaw(t *testing.T) {
 		}
 		p, want := d.product0(), []string{"renamed it from “Bango Music” to", "name in Spanish from nothing to “Música”", `from none to {"a":"1"}`, "retired it",
 			"added the offer half", "renamed the offer TestOffer from “Test offer” to “Trial”", "renamed the merchant from “Bango” to “Bango Ltd”"}
-		told := d.told()
+		told := d.toldOfCatalogue()
 		for i, text := range want {
 			if i >= len(told) || !strings.Contains(told[i], text) {
 				d.Errorf("told %d is not %q in %q", i, text, told)
@@ -163,7 +163,7 @@ func TestARegistrationLinkKeepsToItsMerchantsHosts(t *testing.T) {
 		if err := d.service.ChangeMerchant(d.ctx, adam, d.product.Merchant.ID, 0, "Bango", "*.music.example\n  signup.example"); err != nil {
 			d.Fatal(err)
 		}
-		if told := d.told(); len(told) != 1 || !strings.Contains(told[0], "from what the portal allows to *.music.example,signup.example") {
+		if told := d.toldOfCatalogue(); len(told) != 1 || !strings.Contains(told[0], "from what the portal allows to *.music.example,signup.example") {
 			d.Errorf("told %q", told)
 		}
 		answer := mustRegister // of music.example itself, which *.music.example does not name
