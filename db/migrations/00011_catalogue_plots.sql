@@ -40,12 +40,6 @@ CREATE TABLE lives (
   waiting BIGINT NOT NULL, -- since when it is PENDING
   reason TEXT NOT NULL -- of the end: category/code, empty where we gave none
 );
-CREATE INDEX lives_by_creation ON lives (created, entitlement_id) WHERE created > 0;
-CREATE INDEX lives_by_product ON lives (product_id, created, entitlement_id) WHERE created > 0;
-CREATE INDEX lives_by_activation ON lives (activated, entitlement_id) WHERE activated > 0;
-CREATE INDEX lives_by_end ON lives (ended, entitlement_id) WHERE ended > 0;
-CREATE INDEX lives_by_reason ON lives (reason, ended, entitlement_id) WHERE ended > 0;
-CREATE INDEX lives_waiting ON lives (waiting, entitlement_id, product_id) WHERE waiting > 0;
 
 -- How many lives made a step on a day. Kept by the writer, in the transaction of the change, so that pages never count. The sum over all
 -- products has an empty product_id.
@@ -75,6 +69,13 @@ SELECT e.id, e.product_id,
       WHERE r.entitlement_id = e.id AND r.kind IN ('cancel', 'revoke', 'undo') AND r.state <> 'refused' ORDER BY r.id DESC LIMIT 1), '') END
 FROM entitlements e;
 
+CREATE INDEX lives_by_creation ON lives (created, entitlement_id) WHERE created > 0;
+CREATE INDEX lives_by_product ON lives (product_id, created, entitlement_id) WHERE created > 0;
+CREATE INDEX lives_by_activation ON lives (activated, entitlement_id) WHERE activated > 0;
+CREATE INDEX lives_by_end ON lives (ended, entitlement_id) WHERE ended > 0;
+CREATE INDEX lives_by_reason ON lives (reason, ended, entitlement_id) WHERE ended > 0;
+CREATE INDEX lives_waiting ON lives (waiting, entitlement_id, product_id) WHERE waiting > 0;
+
 INSERT INTO tallies (what, product_id, day, detail, n)
 SELECT 'created', product_id, created / 86400000000, '', count(*) FROM lives WHERE created > 0 GROUP BY product_id, created / 86400000000;
 INSERT INTO tallies (what, product_id, day, detail, n)
@@ -94,10 +95,10 @@ WITH RECURSIVE powers(k, p) AS (
   UNION ALL
   SELECT 'from_open', product_id, created / 86400000000, (activated - opened) / 1000000 FROM lives
   WHERE created > 0 AND opened > 0 AND activated > 0
-), whole(what, product_id, day, s) AS (
-  SELECT what, product_id, day, CASE WHEN s < 1 THEN 1 ELSE s END FROM took
+), whole(what, product_id, day, s, n) AS (
+  SELECT what, product_id, day, CASE WHEN s < 1 THEN 1 ELSE s END, count(*) FROM took GROUP BY 1, 2, 3, 4
 )
-SELECT whole.what, whole.product_id, whole.day, CAST(8 * powers.k + (whole.s - powers.p) * 8 / powers.p AS TEXT), count(*)
+SELECT whole.what, whole.product_id, whole.day, CAST(8 * powers.k + (whole.s - powers.p) * 8 / powers.p AS TEXT), CAST(sum(whole.n) AS BIGINT)
 FROM whole JOIN powers ON powers.p <= whole.s AND whole.s < 2 * powers.p
 GROUP BY 1, 2, 3, 4;
 
