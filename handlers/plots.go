@@ -1,8 +1,8 @@
 package handlers
 
 import (
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -12,7 +12,7 @@ import (
 )
 
 func (a *App) showPlots(c *fiber.Ctx) error {
-	page := views.PlotsPage{Frame: a.frame(c)}
+	page := views.PlotsPage{Frame: a.frame(c), Table: c.Query("as") == "table"}
 	product, err := a.plotted(c)
 	if err != nil {
 		return err
@@ -65,23 +65,25 @@ func (a *App) listPlotted(c *fiber.Ctx) error {
 	return a.show(c, views.Plotted(page))
 }
 
-// lifeFilter reads which list the address asks for.
+// lifeFilter reads which list the address asks for: its name, with a day or the first and the last.
 func lifeFilter(c *fiber.Ctx) (f resale.LifeFilter, err error) {
-	what, err := query(c, "what")
-	if err != nil {
-		return f, err
-	}
-	if f.Kind = resale.LifeList(what); !slices.Contains(resale.LifeLists, f.Kind) {
-		return f, resale.Invalid("what", "There is no list of %q. Start from the plots.", what)
-	}
-	if f.After, err = parsePosition(c.Query("after")); err != nil {
-		return f, err
-	}
-	if f.Kind == resale.LifeWaiting {
-		if f.Since, err = minute(c, "since"); err != nil {
+	span := ""
+	for _, kind := range resale.LifeLists {
+		value, err := query(c, string(kind))
+		if err != nil {
 			return f, err
 		}
-		f.Before, err = minute(c, "before")
+		if value != "" && span != "" {
+			return f, resale.Invalid(string(kind), "The address names two lists. Start from the plots.")
+		}
+		if value != "" {
+			f.Kind, span = kind, value
+		}
+	}
+	if span == "" {
+		return f, resale.Invalid("", "The address names no list. Start from the plots.")
+	}
+	if f.After, err = parsePosition(c.Query("after")); err != nil {
 		return f, err
 	}
 	if f.Kind == resale.LifeEndedFor {
@@ -89,39 +91,46 @@ func lifeFilter(c *fiber.Ctx) (f resale.LifeFilter, err error) {
 			return f, err
 		}
 	}
-	if f.Since, err = dayOf(c, "from"); err != nil {
+	first, last, two := strings.Cut(span, "..")
+	if f.Kind == resale.LifeWaiting {
+		if f.Since, err = minute(first); err == nil {
+			f.Before, err = minute(last)
+		}
 		return f, err
 	}
-	last, err := dayOf(c, "to")
-	if err == nil && last.Before(f.Since) {
-		err = resale.Invalid("to", "The last day is before the first.")
+	if !two {
+		last = first
 	}
-	f.Before = last.AddDate(0, 0, 1)
-	return f, err
+	if f.Since, err = dayOf(first); err != nil {
+		return f, err
+	}
+	if f.Before, err = dayOf(last); err != nil {
+		return f, err
+	}
+	if f.Before.Before(f.Since) {
+		return f, resale.Invalid(string(f.Kind), "The last day is before the first.")
+	}
+	f.Before = f.Before.AddDate(0, 0, 1)
+	return f, nil
 }
 
 // dayOf reads a day of the address.
-func dayOf(c *fiber.Ctx, name string) (time.Time, error) {
-	text, err := query(c, name)
-	if err != nil {
-		return time.Time{}, err
-	}
+func dayOf(text string) (time.Time, error) {
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil || day.Year() < 1970 {
-		return time.Time{}, resale.Invalid(name, "%q is not a day like 2026-11-26.", text)
+		return time.Time{}, resale.Invalid("", "%q is not a day like 2026-11-26.", text)
 	}
 	return day, nil
 }
 
 // minute reads a time of the address, zero where there is none.
-func minute(c *fiber.Ctx, name string) (time.Time, error) {
-	text, err := query(c, name)
-	if err != nil || text == "" {
-		return time.Time{}, err
+func minute(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
 	}
 	at, err := time.Parse("2006-01-02T15:04Z", text)
 	if err != nil {
-		return at, resale.Invalid(name, "%q is not a time like 2026-11-26T18:00Z.", text)
+		return at, resale.Invalid("", "%q is not a time like 2026-11-26T18:00Z.", text)
 	}
 	return at, nil
 }

@@ -54,18 +54,23 @@ func TestABarLeadsToExactlyWhatItCounts(t *testing.T) {
 		})
 	}
 	b := p.as(resale.Viewer)
-	for _, address := range []string{"/plots", "/plots?product=" + p.products[1].ID, "/"} {
-		page := b.get(address).must(t, http.StatusOK).page(t)
-		bars, figures := page.Find("svg.plot a"), page.Find("a.figure")
-		if bars.Length() < 20 || figures.Length() < bars.Length() {
-			t.Fatalf("%s has %d bars and %d figures that are links", address, bars.Length(), figures.Length())
+	for _, address := range []string{"/plots?", "/plots?product=" + p.products[1].ID, "/?"} {
+		bars := b.get(address).must(t, http.StatusOK).page(t).Find("svg.plot a")
+		tables := "/plots?as=table"
+		if strings.Contains(address, "product") {
+			tables = address + "&as=table"
 		}
 		inTable := map[string]string{}
-		figures.Each(func(_ int, a *goquery.Selection) { inTable[a.AttrOr("href", "")] = strings.TrimSpace(a.Text()) })
+		b.get(tables).must(t, http.StatusOK).page(t).Find("figure td a").Each(func(_ int, a *goquery.Selection) {
+			inTable[a.AttrOr("href", "")] = strings.TrimSpace(a.Text())
+		})
+		if bars.Length() < 20 {
+			t.Fatalf("%s has %d bars", address, bars.Length())
+		}
 		bars.Each(func(_ int, a *goquery.Selection) {
 			href := a.AttrOr("href", "")
 			count := inTable[href]
-			if count == "" || !strings.Contains(a.Find("title").Text(), count+" ") {
+			if count == "" || !strings.Contains(" "+a.Find("title").Text(), " "+count+" ") {
 				t.Errorf("%s: the bar %q is not in the table", address, a.Find("title").Text())
 			}
 			delete(inTable, href)
@@ -82,7 +87,7 @@ func TestABarLeadsToExactlyWhatItCounts(t *testing.T) {
 				t.Errorf("%s: the figure is %s, the list has %d", href, count, rows)
 			}
 		})
-		if len(inTable) != 0 {
+		if len(inTable) != 0 && address != "/?" {
 			t.Errorf("%s: figures without a bar: %v", address, inTable)
 		}
 	}
@@ -96,11 +101,10 @@ func TestPlotsOfNothingSayWhatWillBeThere(t *testing.T) {
 		t.Errorf("%d of 4 plots say that they are empty", page.Find("figure .empty").Length())
 	}
 	for address, status := range map[string]int{"/plots?product=x": 404, "/plots?product=00000000-0000-7000-8000-000000000009": 404,
-		"/plots/list": 422, "/plots/list?what=created": 422, "/plots/list?what=x&from=2026-11-01&to=2026-11-01": 422,
-		"/plots/list?what=ended&from=2026-11-02&to=2026-11-01": 422, "/plots/list?what=ended&from=2026-13-02&to=2026-11-01": 422,
-		"/plots/list?what=waiting&since=yesterday": 422, "/plots/list?what=waiting": 200, "/plots/list?what=ended&from=2026-11-02&to=2026-11-02&after=1": 422,
-		"/plots/list?what=ended_for&reason=%00&from=2026-11-02&to=2026-11-02": 422, "/plots/list?what=ended&from=2026-11-02&to=2026-11-02": 200,
-		"/plots/list?what=ended&from=0001-01-01&to=9999-12-31": 422} {
+		"/plots/list": 422, "/plots/list?created=": 422, "/plots/list?other=2026-11-01": 422, "/plots/list?created=2026-11-01&ended=2026-11-01": 422,
+		"/plots/list?ended=2026-11-02..2026-11-01": 422, "/plots/list?ended=2026-13-02": 422, "/plots/list?ended=0001-01-01..9999-12-31": 422,
+		"/plots/list?waiting=yesterday..": 422, "/plots/list?waiting=..": 200, "/plots/list?ended=2026-11-02&after=1": 422, "/plots/list?ended=2026-11-02": 200,
+		"/plots/list?ended_for=2026-11-02&reason=%00": 422} {
 		b.get(address).must(t, status)
 	}
 }

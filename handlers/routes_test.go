@@ -147,7 +147,7 @@ func (th things) address(r route) string {
 	case "/live":
 		address += "?topic=signup:none"
 	case "/plots/list":
-		address += "?what=created&from=2026-11-01&to=2026-11-26"
+		address += "?created=2026-11-01..2026-11-26"
 	}
 	return address
 }

@@ -18,6 +18,7 @@ type PlotsPage struct {
 	Frame
 	Plots    resale.Plots
 	Products []resale.Product
+	Table    bool // the days are a table
 }
 
 // PlottedPage is the list behind a bar.
@@ -40,15 +41,17 @@ func FormatMinute(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04Z")
 }
 
-// listed is the address of the list behind a bar.
+// listed is the address of the list behind a bar: its name, and the day, or the first and the last.
 func listed(f resale.LifeFilter, after string) string {
-	q := url.Values{"what": {string(f.Kind)}}
+	q := url.Values{}
 	if f.Kind == resale.LifeWaiting {
-		q.Set("since", FormatMinute(f.Since))
-		q.Set("before", FormatMinute(f.Before))
+		q.Set(string(f.Kind), FormatMinute(f.Since)+".."+FormatMinute(f.Before))
 	} else {
-		q.Set("from", f.Since.Format(time.DateOnly))
-		q.Set("to", f.Before.AddDate(0, 0, -1).Format(time.DateOnly))
+		first, last := f.Since.Format(time.DateOnly), f.Before.AddDate(0, 0, -1).Format(time.DateOnly)
+		if last != first {
+			first += ".." + last
+		}
+		q.Set(string(f.Kind), first)
 	}
 	if f.Kind == resale.LifeEndedFor {
 		q.Set("reason", f.Reason)
@@ -60,6 +63,27 @@ func listed(f resale.LifeFilter, after string) string {
 	}
 	return "/plots/list?" + q.Encode()
 }
+
+// plotsAddress is that of all plots, with the days as a table or as a plot.
+func plotsAddress(p resale.Plots, table bool) string {
+	q := url.Values{}
+	if p.ProductID != "" {
+		q.Set("product", p.ProductID)
+	}
+	if table {
+		q.Set("as", "table")
+	}
+	if len(q) == 0 {
+		return "/plots"
+	}
+	return "/plots?" + q.Encode()
+}
+
+// maxBars is how many lines a plot of lines has; its table has all.
+const maxBars = 8
+
+// small is below how many pixels a bar is hard to point at, so that all of its column leads where it does.
+const small = 24
 
 // during is the list of what made a step on the days from first to last.
 func during(p resale.Plots, kind resale.LifeList, first, last resale.Day) resale.LifeFilter {
@@ -111,7 +135,7 @@ func plotDays(days []resale.DayFigures) daysPlot {
 }
 
 func percent(x float64) string { return strconv.FormatFloat(x, 'f', 2, 64) + "%" }
-func px(x float64) string      { return strconv.FormatFloat(x, 'f', 1, 64) }
+func px(x float64) string      { return strconv.FormatFloat(math.Round(10*x)/10, 'f', -1, 64) }
 
 // anchor keeps a label over a column within the plot.
 func anchor(column, columns int) string {
