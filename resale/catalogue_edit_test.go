@@ -22,7 +22,7 @@ func (d *desk) product0() resale.Product {
 	return p
 }
 
-// told returns the timeline of the desk's product, oldest first.
+// toldOfCatalogue returns the timeline of the desk's product, oldest first.
 func (d *desk) toldOfCatalogue() (texts []string) {
 	d.Helper()
 	events, err := d.store.CatalogueEvents(d.ctx, d.product.Merchant.ID, d.product.ID, 100)
