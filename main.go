@@ -108,6 +108,7 @@ type portal struct {
 	sender     *resale.Sender
 	reconciler *resale.Reconciler
 	bulk       *resale.BulkRunner
+	postman    *resale.Postman // nil where no mail server is configured
 	app        *handlers.App
 	log        *slog.Logger
 }
@@ -148,7 +149,8 @@ func openPortal(ctx context.Context, set settings, log *slog.Logger, with seams)
 	}
 	upstream := resale.NewUpstream(client, set.bangoWire.Generation)
 	service := resale.NewService(resale.ServiceConfig{Store: kept, Hub: hub, Upstream: upstream, PublicURL: set.publicURL, Links: set.links,
-		Generation: set.bangoWire.Generation, OwnIDs: set.ownIDs, DirectWords: set.directWords, Log: log})
+		Generation: set.bangoWire.Generation, OwnIDs: set.ownIDs, DirectWords: set.directWords, Reseller: set.brand.Name,
+		Emails: set.mail != nil, Log: log})
 	key, err := service.SessionKey(ctx, set.sessionKey)
 	if err != nil {
 		return nil, err
@@ -160,7 +162,11 @@ func openPortal(ctx context.Context, set settings, log *slog.Logger, with seams)
 	config := set.webhook()
 	config.Service, config.Store, config.Hub, config.PublicURL, config.SessionKey, config.InstanceKey = service, kept, hub, set.publicURL, key, instance
 	config.Brand, config.Sandbox, config.Log, config.Ready = set.brand, with.sandboxed, log, store.Ping
-	return &portal{store: store, hub: hub, service: service, app: handlers.New(config), log: log,
+	var postman *resale.Postman
+	if set.mail != nil {
+		postman = resale.NewPostman(service, set.mail)
+	}
+	return &portal{store: store, postman: postman, hub: hub, service: service, app: handlers.New(config), log: log,
 		sender:     resale.NewSender(service, upstream, senderWorkers, set.bangoTimeout),
 		reconciler: resale.NewReconciler(service, set.reconcileEvery),
 		bulk:       resale.NewBulkRunner(service, cmp.Or(set.bulkPerMinute, resale.DefaultBulkPerMinute))}, nil
@@ -192,6 +198,9 @@ func (p *portal) serve(ctx context.Context, listener *listener) error {
 	background.Go(func() { p.sender.Run(ctx) })
 	background.Go(func() { p.reconciler.Run(ctx) })
 	background.Go(func() { p.bulk.Run(ctx) })
+	if p.postman != nil {
+		background.Go(func() { p.postman.Run(ctx) })
+	}
 
 	var failed error
 	select {

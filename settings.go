@@ -56,6 +56,8 @@ type portalFlags struct {
 	Colour        string `name:"reseller-colour" env:"LATCHKEY_RESELLER_COLOUR" placeholder:"#RRGGBB" help:"Their colour, for the signup page's button and links."`
 	Contact       string `name:"reseller-contact" env:"LATCHKEY_RESELLER_CONTACT" placeholder:"PHONE|EMAIL|URL" help:"Where end users turn to: a phone number, an e-mail address or an https address."`
 	DirectWords   string `name:"direct-customer-words" env:"LATCHKEY_DIRECT_CUSTOMER_WORDS" placeholder:"WORDS,…" help:"Parts of Bango's messages which mean that the end user has the product from its merchant already. Default: the usual ones."`
+	SMTPURLFile   string `name:"smtp-url-file" env:"LATCHKEY_SMTP_URL_FILE" placeholder:"FILE" help:"Mail server for messages to customers, smtp://USER:PASSWORD@HOST:587 or smtps://…; or LATCHKEY_SMTP_URL."`
+	SMTPFrom      string `name:"smtp-from" env:"LATCHKEY_SMTP_FROM" placeholder:"ADDRESS" help:"Who writes to customers, like Harbour Mobile <no-reply@example.com>."`
 	RedirectHosts string `env:"LATCHKEY_REDIRECT_HOSTS" placeholder:"HOST,…" help:"Hosts that a signup link may lead to, *.example.com allowed. Default: any https host."`
 
 	BangoURL        string `env:"LATCHKEY_BANGO_URL" default:"https://resale.api.bango.net/v1" placeholder:"URL" help:"The Resale API, version included."`
@@ -100,7 +102,8 @@ type settings struct {
 	signingKey    *rsa.PrivateKey // nil: nothing is signed
 	magicNumbers  map[string]string
 	ownIDs        bool
-	directWords   []string // nil: the usual ones
+	directWords   []string    // nil: the usual ones
+	mail          *mailServer // nil: no e-mails are sent
 
 	reconcileEvery time.Duration
 	bulkPerMinute  int // 0: as usual
@@ -120,6 +123,7 @@ func (f portalFlags) settings() (settings, error) {
 	err = errors.Join(
 		err,
 		s.setBrand(f),
+		s.setMail(f),
 		s.setBango(f),
 		s.setBangoWire(f),
 		s.setReconcile(f.ReconcileEvery),
@@ -156,6 +160,14 @@ func (s *settings) setBrand(f portalFlags) (err error) {
 		return fmt.Errorf("LATCHKEY_DIRECT_CUSTOMER_WORDS: %w", err)
 	}
 	s.brand, err = views.NewBrand(name, logo, f.Colour, f.Contact)
+	return err
+}
+
+func (s *settings) setMail(f portalFlags) error {
+	address, err := secret("LATCHKEY_SMTP_URL", f.SMTPURLFile)
+	if err == nil {
+		s.mail, err = parseMailServer(address, f.SMTPFrom)
+	}
 	return err
 }
 
@@ -366,6 +378,7 @@ func secret(name, file string) (string, error) {
 var knownSettings = []string{
 	"LATCHKEY_LISTEN", "LATCHKEY_PUBLIC_URL", "LATCHKEY_DATABASE", "LATCHKEY_RESELLER_NAME", "LATCHKEY_REDIRECT_HOSTS",
 	"LATCHKEY_RESELLER_LOGO_FILE", "LATCHKEY_RESELLER_COLOUR", "LATCHKEY_RESELLER_CONTACT", "LATCHKEY_DIRECT_CUSTOMER_WORDS",
+	"LATCHKEY_SMTP_URL", "LATCHKEY_SMTP_URL_FILE", "LATCHKEY_SMTP_FROM",
 	"LATCHKEY_SESSION_KEY", "LATCHKEY_SESSION_KEY_FILE",
 	"LATCHKEY_BANGO_URL", "LATCHKEY_BANGO_TIMEOUT", "LATCHKEY_BANGO_GENERATION", "LATCHKEY_BANGO_WIRE", "LATCHKEY_BANGO_OWN_IDS",
 	"LATCHKEY_BANGO_MAGIC_NUMBERS", "LATCHKEY_BANGO_SIGNING_KEY", "LATCHKEY_BANGO_SIGNING_KEY_FILE", "LATCHKEY_RECONCILE_EVERY",

@@ -85,7 +85,7 @@ func migrate(ctx context.Context, e engine) error {
 }
 
 // newestSchema is the version of the last migration.
-const newestSchema = 11
+const newestSchema = 12
 
 // version returns the version of a database's schema, 0 for none.
 func version(ctx context.Context, e engine) (current int64, err error) {

@@ -25,6 +25,8 @@ type Service struct {
 
 	directWords []string
 	promises    promises
+	reseller    string
+	emails      chan struct{} // tells the postman that an e-mail was stored; nil where there is none
 }
 
 // ServiceConfig is what a Service needs. Store, Hub, PublicURL and Log are required; Now defaults to time.Now.
@@ -38,6 +40,8 @@ type ServiceConfig struct {
 	OwnIDs     bool // Bango is given our id of an entitlement as its own
 
 	DirectWords []string // see DirectWords, which nil means
+	Reseller    string   // who writes to customers; empty: the merchant
+	Emails      bool     // a [Postman] is at work
 
 	Log *slog.Logger
 	Now func() time.Time
@@ -51,7 +55,11 @@ func NewService(c ServiceConfig) *Service {
 	if c.DirectWords == nil {
 		c.DirectWords = DirectWords
 	}
-	return &Service{store: c.Store, hub: c.Hub, upstream: c.Upstream, publicURL: strings.TrimSuffix(c.PublicURL, "/"), links: c.Links,
+	var emails chan struct{}
+	if c.Emails {
+		emails = make(chan struct{}, 1)
+	}
+	return &Service{reseller: c.Reseller, emails: emails, store: c.Store, hub: c.Hub, upstream: c.Upstream, publicURL: strings.TrimSuffix(c.PublicURL, "/"), links: c.Links,
 		reasons: ReasonLists[max(c.Generation, 1)], ownIDs: c.OwnIDs, directWords: c.DirectWords,
 		now: func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }, log: c.Log, wake: make(chan struct{}, 1)}
 }

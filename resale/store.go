@@ -107,6 +107,11 @@ type Reader interface {
 
 	Views(ctx context.Context) ([]View, error) // by name
 	View(ctx context.Context, id string) (View, error)
+	MessageTemplate(ctx context.Context, o Occasion, language string) (MessageTemplate, error)
+	MessageTemplates(ctx context.Context) ([]MessageTemplate, error) // those that were changed
+	Email(ctx context.Context, id string) (Email, error)
+	EmailByFormToken(ctx context.Context, token string) (Email, error)
+	NextEmail(ctx context.Context) (Email, error) // the one that is to be sent and due first
 
 	Line(ctx context.Context) (Line, error)             // open where nothing was ever said of it
 	Job(ctx context.Context, name JobName) (Job, error) // idle where it has never run
@@ -166,6 +171,11 @@ type Tx interface {
 	// wrote nothing would be acknowledged by a database that is no longer the primary. It returns the stored one and whether it is new.
 	ReceiveNotification(ctx context.Context, n Notification) (stored Notification, isNew bool, err error)
 	UpdateNotification(ctx context.Context, n Notification) error
+
+	SaveMessageTemplate(ctx context.Context, t MessageTemplate) error
+	DeleteMessageTemplate(ctx context.Context, o Occasion, language string) error
+	InsertEmail(ctx context.Context, e Email) error // CodeConflict, field form_token
+	UpdateEmail(ctx context.Context, e Email) error
 
 	// LockNamed makes other transactions wait that lock the same name, until this one ends.
 	LockNamed(ctx context.Context, name string) error

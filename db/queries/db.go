@@ -156,6 +156,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteExpiredSessionsStmt, err = db.PrepareContext(ctx, deleteExpiredSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredSessions: %w", err)
 	}
+	if q.deleteMessageTemplateStmt, err = db.PrepareContext(ctx, deleteMessageTemplate); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteMessageTemplate: %w", err)
+	}
 	if q.deleteProductTextStmt, err = db.PrepareContext(ctx, deleteProductText); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteProductText: %w", err)
 	}
@@ -179,6 +182,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.dueAttentionStmt, err = db.PrepareContext(ctx, dueAttention); err != nil {
 		return nil, fmt.Errorf("error preparing query DueAttention: %w", err)
+	}
+	if q.emailStmt, err = db.PrepareContext(ctx, email); err != nil {
+		return nil, fmt.Errorf("error preparing query Email: %w", err)
+	}
+	if q.emailByFormTokenStmt, err = db.PrepareContext(ctx, emailByFormToken); err != nil {
+		return nil, fmt.Errorf("error preparing query EmailByFormToken: %w", err)
 	}
 	if q.entitlementStmt, err = db.PrepareContext(ctx, entitlement); err != nil {
 		return nil, fmt.Errorf("error preparing query Entitlement: %w", err)
@@ -251,6 +260,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertCustomerStmt, err = db.PrepareContext(ctx, insertCustomer); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCustomer: %w", err)
+	}
+	if q.insertEmailStmt, err = db.PrepareContext(ctx, insertEmail); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertEmail: %w", err)
 	}
 	if q.insertEntitlementStmt, err = db.PrepareContext(ctx, insertEntitlement); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEntitlement: %w", err)
@@ -360,6 +372,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.merchantsStmt, err = db.PrepareContext(ctx, merchants); err != nil {
 		return nil, fmt.Errorf("error preparing query Merchants: %w", err)
 	}
+	if q.messageTemplateStmt, err = db.PrepareContext(ctx, messageTemplate); err != nil {
+		return nil, fmt.Errorf("error preparing query MessageTemplate: %w", err)
+	}
+	if q.messageTemplatesStmt, err = db.PrepareContext(ctx, messageTemplates); err != nil {
+		return nil, fmt.Errorf("error preparing query MessageTemplates: %w", err)
+	}
 	if q.mostUsedStmt, err = db.PrepareContext(ctx, mostUsed); err != nil {
 		return nil, fmt.Errorf("error preparing query MostUsed: %w", err)
 	}
@@ -368,6 +386,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
+	}
+	if q.nextEmailStmt, err = db.PrepareContext(ctx, nextEmail); err != nil {
+		return nil, fmt.Errorf("error preparing query NextEmail: %w", err)
 	}
 	if q.nextStrandedStmt, err = db.PrepareContext(ctx, nextStranded); err != nil {
 		return nil, fmt.Errorf("error preparing query NextStranded: %w", err)
@@ -459,6 +480,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.saveJobStmt, err = db.PrepareContext(ctx, saveJob); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveJob: %w", err)
 	}
+	if q.saveMessageTemplateStmt, err = db.PrepareContext(ctx, saveMessageTemplate); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveMessageTemplate: %w", err)
+	}
 	if q.searchCustomersStmt, err = db.PrepareContext(ctx, searchCustomers); err != nil {
 		return nil, fmt.Errorf("error preparing query SearchCustomers: %w", err)
 	}
@@ -527,6 +551,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.updateCustomerStmt, err = db.PrepareContext(ctx, updateCustomer); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateCustomer: %w", err)
+	}
+	if q.updateEmailStmt, err = db.PrepareContext(ctx, updateEmail); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateEmail: %w", err)
 	}
 	if q.updateEntitlementStmt, err = db.PrepareContext(ctx, updateEntitlement); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateEntitlement: %w", err)
@@ -798,6 +825,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteExpiredSessionsStmt: %w", cerr)
 		}
 	}
+	if q.deleteMessageTemplateStmt != nil {
+		if cerr := q.deleteMessageTemplateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteMessageTemplateStmt: %w", cerr)
+		}
+	}
 	if q.deleteProductTextStmt != nil {
 		if cerr := q.deleteProductTextStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteProductTextStmt: %w", cerr)
@@ -836,6 +868,16 @@ func (q *Queries) Close() error {
 	if q.dueAttentionStmt != nil {
 		if cerr := q.dueAttentionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dueAttentionStmt: %w", cerr)
+		}
+	}
+	if q.emailStmt != nil {
+		if cerr := q.emailStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing emailStmt: %w", cerr)
+		}
+	}
+	if q.emailByFormTokenStmt != nil {
+		if cerr := q.emailByFormTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing emailByFormTokenStmt: %w", cerr)
 		}
 	}
 	if q.entitlementStmt != nil {
@@ -956,6 +998,11 @@ func (q *Queries) Close() error {
 	if q.insertCustomerStmt != nil {
 		if cerr := q.insertCustomerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertCustomerStmt: %w", cerr)
+		}
+	}
+	if q.insertEmailStmt != nil {
+		if cerr := q.insertEmailStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertEmailStmt: %w", cerr)
 		}
 	}
 	if q.insertEntitlementStmt != nil {
@@ -1138,6 +1185,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing merchantsStmt: %w", cerr)
 		}
 	}
+	if q.messageTemplateStmt != nil {
+		if cerr := q.messageTemplateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing messageTemplateStmt: %w", cerr)
+		}
+	}
+	if q.messageTemplatesStmt != nil {
+		if cerr := q.messageTemplatesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing messageTemplatesStmt: %w", cerr)
+		}
+	}
 	if q.mostUsedStmt != nil {
 		if cerr := q.mostUsedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing mostUsedStmt: %w", cerr)
@@ -1151,6 +1208,11 @@ func (q *Queries) Close() error {
 	if q.nextDueStmt != nil {
 		if cerr := q.nextDueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
+		}
+	}
+	if q.nextEmailStmt != nil {
+		if cerr := q.nextEmailStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nextEmailStmt: %w", cerr)
 		}
 	}
 	if q.nextStrandedStmt != nil {
@@ -1303,6 +1365,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing saveJobStmt: %w", cerr)
 		}
 	}
+	if q.saveMessageTemplateStmt != nil {
+		if cerr := q.saveMessageTemplateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveMessageTemplateStmt: %w", cerr)
+		}
+	}
 	if q.searchCustomersStmt != nil {
 		if cerr := q.searchCustomersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing searchCustomersStmt: %w", cerr)
@@ -1416,6 +1483,11 @@ func (q *Queries) Close() error {
 	if q.updateCustomerStmt != nil {
 		if cerr := q.updateCustomerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateCustomerStmt: %w", cerr)
+		}
+	}
+	if q.updateEmailStmt != nil {
+		if cerr := q.updateEmailStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateEmailStmt: %w", cerr)
 		}
 	}
 	if q.updateEntitlementStmt != nil {
@@ -1576,6 +1648,7 @@ type Queries struct {
 	deleteAttentionStmt            *sql.Stmt
 	deleteBulkChunkStmt            *sql.Stmt
 	deleteExpiredSessionsStmt      *sql.Stmt
+	deleteMessageTemplateStmt      *sql.Stmt
 	deleteProductTextStmt          *sql.Stmt
 	deleteSessionStmt              *sql.Stmt
 	deleteSetupLinksStmt           *sql.Stmt
@@ -1584,6 +1657,8 @@ type Queries struct {
 	driftOfStmt                    *sql.Stmt
 	dropIdentifierStmt             *sql.Stmt
 	dueAttentionStmt               *sql.Stmt
+	emailStmt                      *sql.Stmt
+	emailByFormTokenStmt           *sql.Stmt
 	entitlementStmt                *sql.Stmt
 	entitlementByBangoIDStmt       *sql.Stmt
 	entitlementByFormTokenStmt     *sql.Stmt
@@ -1608,6 +1683,7 @@ type Queries struct {
 	insertBulkRowStmt              *sql.Stmt
 	insertCatalogueEventStmt       *sql.Stmt
 	insertCustomerStmt             *sql.Stmt
+	insertEmailStmt                *sql.Stmt
 	insertEntitlementStmt          *sql.Stmt
 	insertEventStmt                *sql.Stmt
 	insertEvidenceStmt             *sql.Stmt
@@ -1644,9 +1720,12 @@ type Queries struct {
 	merchantStmt                   *sql.Stmt
 	merchantByKeyStmt              *sql.Stmt
 	merchantsStmt                  *sql.Stmt
+	messageTemplateStmt            *sql.Stmt
+	messageTemplatesStmt           *sql.Stmt
 	mostUsedStmt                   *sql.Stmt
 	newestCustomersStmt            *sql.Stmt
 	nextDueStmt                    *sql.Stmt
+	nextEmailStmt                  *sql.Stmt
 	nextStrandedStmt               *sql.Stmt
 	noteStmt                       *sql.Stmt
 	notesOfStmt                    *sql.Stmt
@@ -1677,6 +1756,7 @@ type Queries struct {
 	saveBulkRowStmt                *sql.Stmt
 	saveDriftStmt                  *sql.Stmt
 	saveJobStmt                    *sql.Stmt
+	saveMessageTemplateStmt        *sql.Stmt
 	searchCustomersStmt            *sql.Stmt
 	searchCustomersByWordsStmt     *sql.Stmt
 	searchTextsStmt                *sql.Stmt
@@ -1700,6 +1780,7 @@ type Queries struct {
 	touchSessionStmt               *sql.Stmt
 	unpinNotesStmt                 *sql.Stmt
 	updateCustomerStmt             *sql.Stmt
+	updateEmailStmt                *sql.Stmt
 	updateEntitlementStmt          *sql.Stmt
 	updateLifeStmt                 *sql.Stmt
 	updateMerchantStmt             *sql.Stmt
@@ -1765,6 +1846,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAttentionStmt:            q.deleteAttentionStmt,
 		deleteBulkChunkStmt:            q.deleteBulkChunkStmt,
 		deleteExpiredSessionsStmt:      q.deleteExpiredSessionsStmt,
+		deleteMessageTemplateStmt:      q.deleteMessageTemplateStmt,
 		deleteProductTextStmt:          q.deleteProductTextStmt,
 		deleteSessionStmt:              q.deleteSessionStmt,
 		deleteSetupLinksStmt:           q.deleteSetupLinksStmt,
@@ -1773,6 +1855,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		driftOfStmt:                    q.driftOfStmt,
 		dropIdentifierStmt:             q.dropIdentifierStmt,
 		dueAttentionStmt:               q.dueAttentionStmt,
+		emailStmt:                      q.emailStmt,
+		emailByFormTokenStmt:           q.emailByFormTokenStmt,
 		entitlementStmt:                q.entitlementStmt,
 		entitlementByBangoIDStmt:       q.entitlementByBangoIDStmt,
 		entitlementByFormTokenStmt:     q.entitlementByFormTokenStmt,
@@ -1797,6 +1881,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertBulkRowStmt:              q.insertBulkRowStmt,
 		insertCatalogueEventStmt:       q.insertCatalogueEventStmt,
 		insertCustomerStmt:             q.insertCustomerStmt,
+		insertEmailStmt:                q.insertEmailStmt,
 		insertEntitlementStmt:          q.insertEntitlementStmt,
 		insertEventStmt:                q.insertEventStmt,
 		insertEvidenceStmt:             q.insertEvidenceStmt,
@@ -1833,9 +1918,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		merchantStmt:                   q.merchantStmt,
 		merchantByKeyStmt:              q.merchantByKeyStmt,
 		merchantsStmt:                  q.merchantsStmt,
+		messageTemplateStmt:            q.messageTemplateStmt,
+		messageTemplatesStmt:           q.messageTemplatesStmt,
 		mostUsedStmt:                   q.mostUsedStmt,
 		newestCustomersStmt:            q.newestCustomersStmt,
 		nextDueStmt:                    q.nextDueStmt,
+		nextEmailStmt:                  q.nextEmailStmt,
 		nextStrandedStmt:               q.nextStrandedStmt,
 		noteStmt:                       q.noteStmt,
 		notesOfStmt:                    q.notesOfStmt,
@@ -1866,6 +1954,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		saveBulkRowStmt:                q.saveBulkRowStmt,
 		saveDriftStmt:                  q.saveDriftStmt,
 		saveJobStmt:                    q.saveJobStmt,
+		saveMessageTemplateStmt:        q.saveMessageTemplateStmt,
 		searchCustomersStmt:            q.searchCustomersStmt,
 		searchCustomersByWordsStmt:     q.searchCustomersByWordsStmt,
 		searchTextsStmt:                q.searchTextsStmt,
@@ -1889,6 +1978,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchSessionStmt:               q.touchSessionStmt,
 		unpinNotesStmt:                 q.unpinNotesStmt,
 		updateCustomerStmt:             q.updateCustomerStmt,
+		updateEmailStmt:                q.updateEmailStmt,
 		updateEntitlementStmt:          q.updateEntitlementStmt,
 		updateLifeStmt:                 q.updateLifeStmt,
 		updateMerchantStmt:             q.updateMerchantStmt,

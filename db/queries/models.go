@@ -157,6 +157,27 @@ type Drift struct {
 	SettledBy     string
 }
 
+type Email struct {
+	ID            string
+	FormToken     string
+	EntitlementID string
+	CustomerID    string
+	Occasion      string
+	Language      string
+	Recipient     string
+	Subject       string
+	Body          string
+	ActorKind     string
+	ActorID       string
+	ActorName     string
+	State         string
+	Attempts      int64
+	Due           int64
+	Message       string
+	Created       int64
+	Updated       int64
+}
+
 type Entitlement struct {
 	ID                  string
 	Ref                 string
@@ -269,6 +290,16 @@ type Merchant struct {
 	Name       string
 	LinkHosts  string
 	Version    int64
+}
+
+type MessageTemplate struct {
+	Occasion  string
+	Language  string
+	Subject   string
+	Email     string
+	Short     string
+	ChangedBy string
+	Changed   int64
 }
 
 type Note struct {
