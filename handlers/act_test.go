@@ -185,7 +185,7 @@ func forms(page *goquery.Document, e resale.Entitlement) string {
 	var to []string
 	page.Find("main form, main a").Each(func(_ int, s *goquery.Selection) {
 		address := s.AttrOr("action", s.AttrOr("href", ""))
-		if act, found := strings.CutPrefix(address, "/entitlements/"+e.Ref+"/"); found && act != "check" {
+		if act, found := strings.CutPrefix(address, "/entitlements/"+e.Ref+"/"); found && act != "check" && act != "send" {
 			to = append(to, act)
 		}
 	})

@@ -124,7 +124,7 @@ func (a *App) showEntitlement(c *fiber.Ctx) error {
 
 func (a *App) entitlementPage(c *fiber.Ctx, e resale.Entitlement) (views.EntitlementPage, error) {
 	ctx := c.UserContext()
-	page := views.EntitlementPage{Frame: a.frame(c), Entitlement: e, SignupLink: a.service.SignupLink(e), Reseller: a.brand.Name}
+	page := views.EntitlementPage{Frame: a.frame(c), Entitlement: e, SignupLink: a.service.SignupLink(e)}
 	var err error
 	if page.Customer, err = a.store.Customer(ctx, e.CustomerID); err != nil {
 		return page, err
@@ -150,6 +150,13 @@ func (a *App) entitlementPage(c *fiber.Ctx, e resale.Entitlement) (views.Entitle
 		return page, err
 	}
 	page.History.Address, page.History.Ref = "/entitlements/"+e.Ref, e.Ref
+	newest, err := a.store.Events(ctx, e.ID, 1)
+	if err != nil {
+		return page, err
+	}
+	if page.Send, page.Short, err = a.sendCard(c, e, newest); err != nil {
+		return page, err
+	}
 	if page.Latest, err = a.latest(c, e, page.History); err != nil || e.Status != resale.Refused {
 		return page, err
 	}

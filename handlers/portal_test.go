@@ -45,6 +45,7 @@ type with struct {
 	app      func(*App)
 	upstream resale.Upstream // asked by a sender; nil: there is none
 	asked    resale.Upstream // asked while a person waits; nil: there is none
+	emails   bool            // a mail server is configured
 }
 
 func openPortal(t *testing.T, w with) *portal {
@@ -65,7 +66,7 @@ func openPortal(t *testing.T, w with) *portal {
 	}
 	p.address = "http://" + listener.Addr().String()
 	p.service = resale.NewService(resale.ServiceConfig{Store: p.store, Hub: p.hub, Upstream: w.asked, PublicURL: p.address, Log: log,
-		Links: resale.LinkRules{AllowLoopback: true}})
+		Links: resale.LinkRules{AllowLoopback: true}, Emails: w.emails})
 	config := Config{Service: p.service, Store: p.store, Hub: p.hub, PublicURL: p.address, SessionKey: bytes.Repeat([]byte{7}, 32),
 		InstanceKey: bytes.Repeat([]byte{9}, 32),
 		Log:         log, Ready: p.store.Ping}

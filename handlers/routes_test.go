@@ -55,6 +55,7 @@ func TestTheTableGuardsWhatItShould(t *testing.T) {
 		"POST /catalogue/merchants": admin, "POST /catalogue/merchants/:id": admin, "POST /catalogue/merchants/:id/products": admin,
 		"POST /catalogue/:id/name": admin, "POST /catalogue/:id/texts": admin, "POST /catalogue/:id/data": admin, "POST /catalogue/:id/retire": admin,
 		"POST /catalogue/:id/offers": admin, "POST /catalogue/:id/offers/:offer": admin,
+		"GET /entitlements/:ref/send": agent, "POST /entitlements/:ref/send": agent, "GET /messages": admin, "POST /messages": admin, "POST /messages/reset": admin,
 		"POST /catalogue/ability": admin, "POST /notifications/:id/replay": agent, "POST /reconciliation/run": agent,
 		"POST /reconciliation/take": supervisor, "POST /reconciliation/:id/take": supervisor, "POST /reconciliation/repoint": admin,
 		"POST /opened": viewer, "POST /dismiss": viewer, "POST /keys": viewer,
@@ -156,7 +157,7 @@ func (th things) address(r route) string {
 func (th things) suit(p *portal, r route) things {
 	status, isAct := map[string]resale.Status{"/entitlements/:ref/refresh": resale.Pending, "/entitlements/:ref/suspend": resale.Active,
 		"/entitlements/:ref/resume": resale.Suspended, "/entitlements/:ref/cancel": resale.Active, "/entitlements/:ref/revoke": resale.Active,
-		"/entitlements/:ref/undo": resale.ActiveEnding, "/entitlements/:ref/update": resale.Active,
+		"/entitlements/:ref/undo": resale.ActiveEnding, "/entitlements/:ref/send": resale.Pending, "/entitlements/:ref/update": resale.Active,
 		"/customers/:id/suspend": resale.Active, "/customers/:id/resume": resale.Suspended}[r.path]
 	if isAct {
 		th.entitlement = p.settled(status)
@@ -222,6 +223,10 @@ func (th things) fields(p *portal, r route) url.Values {
 		return url.Values{"act": {"suspend"}, "refs": {th.entitlement.Ref}}
 	case "/bulk/:id/confirm":
 		return url.Values{"count": {"1"}}
+	case "/entitlements/:ref/send":
+		return url.Values{"channel": {"text"}, "occasion": {"signup"}, "language": {"de"}}
+	case "/messages", "/messages/reset":
+		return url.Values{"occasion": {"ended"}, "language": {"de"}, "subject": {"Schade"}, "email": {"Hallo {name}"}, "short": {"Schade"}}
 	case "/entitlements/:ref/update":
 		return url.Values{"display_name": {"Another"}}
 	case "/attention/:id/snooze", "/attention/:id/acknowledge", "/entitlements/:ref/requests/:id/close":

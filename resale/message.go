@@ -167,6 +167,12 @@ func (s *Service) message(ctx context.Context, e Entitlement, o Occasion, langua
 	return t.Fill(p.Name, cmp.Or(s.reseller, p.Merchant.Name), s.SignupLink(e), e.Ref, c.Name), c, nil
 }
 
+// Message returns what to tell the customer of an entitlement. It is CodeConflict where there is no occasion for it.
+func (s *Service) Message(ctx context.Context, e Entitlement, o Occasion, language string) (Message, error) {
+	m, _, err := s.message(ctx, e, o, language)
+	return m, err
+}
+
 // MessageText returns what to tell the customer of an entitlement by SMS or chat. It is CodeConflict where there is no occasion for it.
 func (s *Service) MessageText(ctx context.Context, e Entitlement, o Occasion, language string) (string, error) {
 	m, _, err := s.message(ctx, e, o, language)

@@ -12,8 +12,6 @@ import (
 	"latchkey/resale"
 )
 
-var adam = resale.StaffActor(resale.Staff{ID: "s-4", Name: "Adam", Role: resale.Admin})
-
 func TestEveryTextOfThePortalsOwnPasses(t *testing.T) {
 	onSQLite(t, func(d *desk) {
 		seen := map[string]string{}

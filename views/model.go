@@ -139,12 +139,17 @@ type EntitlementPage struct {
 	SignupLink  string           // the portal's own address for the end user
 	Requests    []resale.Request // newest first
 	History     History
-	Reseller    string          // as end users know it, empty where no setting says
 	Difference  *Difference     // from Bango's record, that nobody has decided about; nil for none
 	Latest      []resale.Event  // the newest, whatever part of them the history shows
 	Actions     []resale.Action // what the person may do now, and why not the rest
 	Others      []Service       // what the customer has at the same merchant, where Bango refused this
 	Fault       *resale.Error   // why an act was turned down; nil for none
+	Events      []resale.Event  // newest first
+	Actions     []resale.Action // what the person may do now, and why not the rest
+	Others      []Service       // what the customer has at the same merchant, where Bango refused this
+	Fault       *resale.Error   // why an act was turned down; nil for none
+	Send        SendChoice      // what the customer may be written to about
+	Short       string          // what to tell the customer by SMS or chat, empty for nothing
 }
 
 // EndPage is where an entitlement is cancelled or revoked.

@@ -141,3 +141,20 @@ func TestNewBrand(t *testing.T) {
 		t.Errorf("%s", fmt.Sprint(b))
 	}
 }
+
+// Customers are written to in the languages that the end user's page has.
+func TestLanguagesAreTheSameEverywhere(t *testing.T) {
+	var tags []string
+	for _, l := range Languages {
+		tags = append(tags, l.Tag)
+	}
+	if !slices.Equal(tags, resale.MessageLanguages) {
+		t.Errorf("%v and %v", tags, resale.MessageLanguages)
+	}
+	for text, want := range map[string]string{strings.Repeat("a", 160): "one SMS", strings.Repeat("a", 161): "2 SMS", strings.Repeat("ß", 160): "one SMS",
+		strings.Repeat("م", 70): "one SMS", strings.Repeat("م", 135): "3 SMS"} {
+		if got := characters(text); !strings.HasSuffix(got, want) {
+			t.Errorf("%.3s…: %s, not %s", text, got, want)
+		}
+	}
+}

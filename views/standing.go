@@ -74,14 +74,6 @@ func corrected(p EntitlementPage) resale.Event {
 	return e
 }
 
-// SignupMessage is the text that goes with the signup link in a message: short enough for one SMS, and it says who writes.
-func SignupMessage(reseller, product, link string) string {
-	if reseller == "" {
-		return fmt.Sprintf("Finish signing up for %s here: %s", product, link)
-	}
-	return fmt.Sprintf("%s: finish signing up for %s here: %s", reseller, product, link)
-}
-
 // noLinkBecause tells why there is no link to hand over, and what to do instead.
 func noLinkBecause(e resale.Entitlement) string {
 	switch e.Status {
