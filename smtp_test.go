@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -219,5 +221,69 @@ func TestAMailServerElsewhereMustEncrypt(t *testing.T) {
 		if (err == nil) != (tt.fault == "") || err != nil && (!strings.Contains(err.Error(), tt.fault) || strings.Contains(err.Error(), "s3cret")) {
 			t.Errorf("%q, %q: %v, %v", tt.address, tt.from, m, err)
 		}
+	}
+}
+
+// A portal with a mail server sends what staff ask for.
+func TestThePortalSendsEmails(t *testing.T) {
+	s := startSMTP(t, nil)
+	for name, value := range map[string]string{"LATCHKEY_BANGO_USERNAME": "u", "LATCHKEY_BANGO_PASSWORD": "p", "LATCHKEY_SMTP_URL": "smtp://" + s.address} {
+		t.Setenv(name, value)
+	}
+	f := portalFlags{BangoURL: "http://127.0.0.1:1/v1", BangoTimeout: "1s", ReconcileEvery: "1h", Reseller: "Harbour Mobile", SMTPFrom: "no-reply@harbour.example"}
+	f.Listen, f.Database = freeAddress(t), filepath.Join(t.TempDir(), "x.db")
+	set, err := f.settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := openPortal(t.Context(), set, slog.New(slog.DiscardHandler), seams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	l, err := listen(set.listen, "LATCHKEY_LISTEN")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- p.serve(ctx, l) }()
+	if err := sampleData(ctx, p.service); err != nil {
+		t.Fatal(err)
+	}
+	customer, err := p.store.CustomerByIdentifier(ctx, "cust-0001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	products, err := p.store.Products(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ana := resale.StaffActor(resale.Staff{ID: "s-1", Name: "Ana", Role: resale.Agent})
+	e, err := p.service.CreateEntitlement(ctx, ana, resale.NewEntitlement{CustomerID: customer.ID, ProductID: products[0].ID, FormToken: resale.NewFormToken()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.store.Write(ctx, func(ctx context.Context, tx resale.Tx) error {
+		before, err := tx.LockEntitlement(ctx, e.ID)
+		if err != nil {
+			return err
+		}
+		after := before
+		after.Status, after.BangoStatus, after.RegistrationURL = resale.Pending, "PENDING", "https://music.example/r"
+		return tx.UpdateEntitlement(ctx, before, after)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.service.SendEmail(ctx, ana, e.Ref, resale.OccasionSignup, "en", resale.NewFormToken()); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-s.got; !strings.Contains(got, "Finish signing up for "+products[0].Name) || !strings.Contains(got, "Harbour Mobile") {
+		t.Errorf("it says %s", got)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }

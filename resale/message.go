@@ -215,13 +215,12 @@ var occasionNames = map[Occasion]string{OccasionSignup: "the signup link", Occas
 func defaultTemplate(o Occasion, language string) MessageTemplate {
 	w := messageWords[language]
 	t := MessageTemplate{Occasion: o, Language: language, Subject: w.of[o].subject}
+	says, short := w.of[o].says, w.of[o].says
 	if needsLink(o) {
-		t.Short = w.of[o].says + " {link} - {reseller}, " + w.reference + " {ref}"
-		t.Email = w.greeting + "\n\n" + w.of[o].says + "\n{link}\n\n{reseller}\n" + w.reference + " {ref}"
-		return t
+		says, short = says+"\n{link}", short+" {link}"
 	}
-	t.Short = w.of[o].says + " - {reseller}, " + w.reference + " {ref}"
-	t.Email = w.greeting + "\n\n" + w.of[o].says + "\n\n{reseller}\n" + w.reference + " {ref}"
+	t.Short = short + " - {reseller}, {ref}"
+	t.Email = w.greeting + "\n\n" + says + "\n\n{reseller}\n" + w.reference + " {ref}"
 	return t
 }
 
@@ -232,21 +231,21 @@ type words struct {
 
 // messageWords is what the portal's own templates are made of.
 var messageWords = map[string]words{
-	"en": {"Hello {name},", "reference", map[Occasion]struct{ subject, says string }{
+	"en": {"Hello {name},", "Reference", map[Occasion]struct{ subject, says string }{
 		OccasionSignup:    {"Finish signing up for {product}", "Finish signing up for {product} here:"},
 		OccasionReminder:  {"Your sign-up for {product} is still open", "Your sign-up for {product} is still open. Continue here:"},
 		OccasionActive:    {"{product} is active", "{product} is active. Enjoy it!"},
 		OccasionSuspended: {"{product} is paused", "{product} is paused. If you have questions, contact us and give the reference."},
 		OccasionEnded:     {"{product} has ended", "{product} has ended. If you would like it again, contact us."},
 	}},
-	"es": {"Hola {name}:", "referencia", map[Occasion]struct{ subject, says string }{
+	"es": {"Hola {name}:", "Referencia", map[Occasion]struct{ subject, says string }{
 		OccasionSignup:    {"Termina tu registro en {product}", "Termina aquí tu registro en {product}:"},
 		OccasionReminder:  {"Tu registro en {product} sigue abierto", "Tu registro en {product} sigue abierto. Continúa aquí:"},
 		OccasionActive:    {"Ya tienes {product}", "Ya tienes {product}. ¡Que lo disfrutes!"},
 		OccasionSuspended: {"{product} está en pausa", "{product} está en pausa. Si tienes dudas, contáctanos e indica la referencia."},
 		OccasionEnded:     {"{product} ha terminado", "{product} ha terminado. Si quieres volver a tenerlo, contáctanos."},
 	}},
-	"fr": {"Bonjour {name},", "référence", map[Occasion]struct{ subject, says string }{
+	"fr": {"Bonjour {name},", "Référence", map[Occasion]struct{ subject, says string }{
 		OccasionSignup:    {"Finalisez votre inscription à {product}", "Finalisez ici votre inscription à {product}\u202f:"},
 		OccasionReminder:  {"Votre inscription à {product} vous attend", "Votre inscription à {product} est toujours ouverte. Continuez ici\u202f:"},
 		OccasionActive:    {"{product} est à vous", "{product} est à vous. Profitez-en bien\u202f!"},
@@ -260,7 +259,7 @@ var messageWords = map[string]words{
 		OccasionSuspended: {"{product} ist pausiert", "{product} ist pausiert. Bei Fragen wenden Sie sich an uns und nennen Sie die Referenz."},
 		OccasionEnded:     {"{product} ist beendet", "{product} ist beendet. Möchten Sie es wieder haben? Wenden Sie sich an uns."},
 	}},
-	"pt": {"Olá {name},", "referência", map[Occasion]struct{ subject, says string }{
+	"pt": {"Olá {name},", "Referência", map[Occasion]struct{ subject, says string }{
 		OccasionSignup:    {"Conclua a sua inscrição em {product}", "Conclua aqui a sua inscrição em {product}:"},
 		OccasionReminder:  {"A sua inscrição em {product} ainda está aberta", "A sua inscrição em {product} ainda está aberta. Continue aqui:"},
 		OccasionActive:    {"{product} já é seu", "{product} já é seu. Aproveite!"},

@@ -210,7 +210,7 @@ func TestAnEmailIsSentOnceForOneClick(t *testing.T) {
 			d.Fatalf("%d attempts for one click", len(m.sent))
 		}
 		if got := m.sent[2]; got.To != "zoe@example.com" || got.Subject != "Finish signing up for Bango Music" ||
-			got.Body != "Hello Zoë,\n\nFinish signing up for Bango Music here:\nhttps://portal.example/s/"+e.SignupToken+"\n\nHarbour\nreference "+e.Ref {
+			got.Body != "Hello Zoë,\n\nFinish signing up for Bango Music here:\nhttps://portal.example/s/"+e.SignupToken+"\n\nHarbour\nReference "+e.Ref {
 			d.Errorf("%+v", got)
 		}
 		stored, err := d.store.Email(d.ctx, m.sent[0].ID)
