@@ -178,7 +178,7 @@ func (d *desk) postAll(p *resale.Postman) {
 	}
 }
 
-func (d *desk) told(e resale.Entitlement) string {
+func (d *desk) toldOf(e resale.Entitlement) string {
 	d.Helper()
 	events, err := d.store.Events(d.ctx, e.ID, 100)
 	if err != nil {
@@ -217,7 +217,7 @@ func TestAnEmailIsSentOnceForOneClick(t *testing.T) {
 		if err != nil || stored.State != resale.EmailSent || stored.Body != "" || stored.Subject != "" || stored.To != "z…@example.com" {
 			d.Errorf("what is kept: %+v, %v", stored, err)
 		}
-		told := d.told(e)
+		told := d.toldOf(e)
 		if !strings.Contains(told, "Ana asked to e-mail the customer at z…@example.com: the signup link (en)") ||
 			!strings.Contains(told, "Automatic e-mailed the customer at z…@example.com: the signup link (en)") || strings.Contains(told, "zoe@") {
 			d.Errorf("the timeline:\n%s", told)
@@ -250,8 +250,8 @@ func TestWhatBecomesOfAnEmail(t *testing.T) {
 				}
 				d.postAll(p)
 				stored, err := d.store.Email(d.ctx, m.sent[0].ID)
-				if err != nil || stored.State != tt.state || len(m.sent) != tt.attempts || !strings.Contains(d.told(e), tt.says) {
-					d.Errorf("%+v after %d attempts, %v\n%s", stored, len(m.sent), err, d.told(e))
+				if err != nil || stored.State != tt.state || len(m.sent) != tt.attempts || !strings.Contains(d.toldOf(e), tt.says) {
+					d.Errorf("%+v after %d attempts, %v\n%s", stored, len(m.sent), err, d.toldOf(e))
 				}
 			})
 		})
@@ -279,8 +279,8 @@ func TestAnEmailIsNotSentTwiceAfterACrash(t *testing.T) {
 			_, _ = p.Step(d.ctx)
 		}()
 		d.postAll(other)
-		if len(m.sent) != 1 || !strings.Contains(d.told(e), "may have e-mailed") {
-			d.Errorf("sent %d times\n%s", len(m.sent), d.told(e))
+		if len(m.sent) != 1 || !strings.Contains(d.toldOf(e), "may have e-mailed") {
+			d.Errorf("sent %d times\n%s", len(m.sent), d.toldOf(e))
 		}
 	})
 }
@@ -333,8 +333,8 @@ func TestAnEmailThatCannotBe(t *testing.T) {
 			d.Fatal(err)
 		}
 		d.postAll(p)
-		if len(m.sent) != 1 || !strings.Contains(d.told(e), "no occasion for it any more: it is ACTIVE") {
-			d.Errorf("%d attempts\n%s", len(m.sent), d.told(e))
+		if len(m.sent) != 1 || !strings.Contains(d.toldOf(e), "no occasion for it any more: it is ACTIVE") {
+			d.Errorf("%d attempts\n%s", len(m.sent), d.toldOf(e))
 		}
 		if got := fmt.Sprint(resale.OccasionsOf(d.now(e))); got != "[active]" {
 			d.Error(got)

@@ -144,10 +144,6 @@ type EntitlementPage struct {
 	Actions     []resale.Action // what the person may do now, and why not the rest
 	Others      []Service       // what the customer has at the same merchant, where Bango refused this
 	Fault       *resale.Error   // why an act was turned down; nil for none
-	Events      []resale.Event  // newest first
-	Actions     []resale.Action // what the person may do now, and why not the rest
-	Others      []Service       // what the customer has at the same merchant, where Bango refused this
-	Fault       *resale.Error   // why an act was turned down; nil for none
 	Send        SendChoice      // what the customer may be written to about
 	Short       string          // what to tell the customer by SMS or chat, empty for nothing
 }
