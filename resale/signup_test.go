@@ -114,12 +114,18 @@ func TestAnExpiredLinkIsRefreshedOnceHoweverManyClick(t *testing.T) {
 						}
 					})
 				}
-				for asked := len(d.bango.asked); len(d.bango.asked) == asked; {
+				clicked := make(chan struct{})
+				go func() { clicks.Wait(); close(clicked) }()
+				for answered := false; !answered; {
 					if _, err := d.sender.Step(d.ctx); err != nil {
 						d.Fatal(err)
 					}
+					select {
+					case <-clicked:
+						answered = true
+					default:
+					}
 				}
-				clicks.Wait()
 				if n, now := d.refreshes(e), d.now(e); n != 1 || len(d.bango.asked) != 2 || now.Opened != 20 {
 					d.Errorf("20 clicks made %d refreshes and %d creates, and count as %d", n, len(d.bango.asked), now.Opened)
 				}
