@@ -62,7 +62,7 @@ func parseMailServer(address, from string) (*mailServer, error) {
 func (m *mailServer) Send(ctx context.Context, e resale.Email) (resale.Delivery, string) {
 	text, err := m.compose(e)
 	if err != nil {
-		return resale.Undeliverable, err.Error()
+		return resale.Undeliverable, "It cannot be written: " + err.Error() + "."
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
@@ -150,7 +150,7 @@ func smtpFailed(err error) (resale.Delivery, string) {
 func (m *mailServer) compose(e resale.Email) ([]byte, error) {
 	to, err := mail.ParseAddress(e.To)
 	if err != nil || to.Address != e.To || strings.ContainsAny(e.To+e.Subject+m.from.Name+m.from.Address, "\r\n\x00") {
-		return nil, errors.New("The address or the subject has something in it that does not belong there.")
+		return nil, errors.New("the address or the subject has something in it that does not belong there")
 	}
 	var b bytes.Buffer
 	header := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, value) }
