@@ -64,12 +64,13 @@ func (r *Reconciler) Step(ctx context.Context) (more bool, err error) {
 	if _, err := r.service.RetryNotifications(ctx); err != nil {
 		return false, err
 	}
-	for name, step := range map[JobName]func(context.Context, Tx, Job) (Job, error){
-		JobReconcile: r.reconcile, JobRepoint: r.repoint, JobTake: r.take,
-	} {
-		running, err := r.stepJob(ctx, name, step)
+	for _, job := range []struct {
+		name JobName
+		step func(context.Context, Tx, Job) (Job, error)
+	}{{JobReconcile, r.reconcile}, {JobRepoint, r.repoint}, {JobTake, r.take}} {
+		running, err := r.stepJob(ctx, job.name, job.step)
 		if err != nil {
-			return false, fmt.Errorf("%s: %w", name, err)
+			return false, fmt.Errorf("%s: %w", job.name, err)
 		}
 		more = more || running
 	}
