@@ -24,7 +24,7 @@ var acts = []act{
 	{KindUpdate, Agent, []Status{Pending, Active, ActiveEnding, Suspended}, "asked Bango to change "},
 	{KindUndo, Agent, []Status{ActiveEnding}, "asked Bango to take the cancellation back"},
 	{KindCancel, Agent, []Status{Pending, Active, Suspended}, "asked Bango to cancel it"},
-	{KindRevoke, Supervisor, []Status{Pending, Active, ActiveEnding, Suspended}, "asked Bango to revoke it, after 10 seconds in which it can be undone"},
+	{KindRevoke, Supervisor, []Status{Pending, Active, ActiveEnding, Suspended}, "asked Bango to revoke it"},
 }
 
 // Action is something that may or may not be done with an entitlement now.
@@ -245,6 +245,9 @@ func (s *Service) ask(ctx context.Context, by Actor, ref string, r Request, fill
 		if r.Kind == KindUpdate {
 			text += r.Terms.changes()
 		}
+		if held := r.Kind.hold(); held > 0 {
+			text += fmt.Sprintf(", after %.0f seconds in which it can be undone", held.Seconds())
+		}
 		return s.insertRequest(ctx, tx, e, by, r, text+because(r.Reason))
 	})
 	if err != nil {
@@ -259,7 +262,9 @@ func (s *Service) ask(ctx context.Context, by Actor, ref string, r Request, fill
 func (s *Service) insertRequest(ctx context.Context, tx Tx, e Entitlement, by Actor, r Request, text string) error {
 	now := s.now()
 	r.ID, r.EntitlementID, r.State, r.Actor, r.Created, r.Updated = cmp.Or(r.ID, newID()), e.ID, Queued, by, now, now
-	r.NotBefore = latest(r.NotBefore, now.Add(r.Kind.hold()))
+	if r.NotBefore.IsZero() { // of a bulk job, a request has its time, and the job can be paused
+		r.NotBefore = now.Add(r.Kind.hold())
+	}
 	if err := tx.InsertRequest(ctx, r); err != nil {
 		return err
 	}
