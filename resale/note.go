@@ -2,6 +2,7 @@ package resale
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -67,6 +68,9 @@ func (s *Service) AddNote(ctx context.Context, by Actor, customerID, text string
 		if err := tx.InsertNote(ctx, n); err != nil {
 			return err
 		}
+		if err := tx.IndexText(ctx, Text{Kind: TextNote, ID: n.ID, CustomerID: customerID, Text: text, At: n.Created}); err != nil {
+			return err
+		}
 		said := "added a note"
 		if pinned {
 			said = "added a note and pinned it"
@@ -123,7 +127,7 @@ func (s *Service) WithdrawNote(ctx context.Context, by Actor, customerID, noteID
 			return &Error{Code: CodeForbidden, Message: "This note is " + n.AuthorName + "'s. Its author can withdraw it, or someone who is supervisor or more."}
 		}
 		n.Pinned, n.Withdrawn, n.WithdrawnBy = false, s.now(), by.Name
-		if err := tx.UpdateNote(ctx, n); err != nil {
+		if err := errors.Join(tx.UpdateNote(ctx, n), tx.ForgetText(ctx, TextNote, n.ID)); err != nil {
 			return err
 		}
 		return s.aboutCustomer(ctx, tx, Event{ID: newID(), CustomerID: customerID, Actor: by, Kind: EventEdited, Text: "withdrew a note of " + n.AuthorName})
