@@ -19,8 +19,11 @@ func (a *App) showSignup(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.show(c, views.Signup(views.SignupPage{Sandbox: a.sandbox, Language: signupLanguage(c), Asked: c.Query("lang") != "", Brand: a.brand,
-		State: s.State, Slow: s.Slow, Status: s.Entitlement.Status, CanGo: s.CanGo, Product: s.Product, Token: token, Ref: s.Entitlement.Ref,
+	language := signupLanguage(c)
+	text := s.Product.Text(s.Texts, language.Tag)
+	s.Product.Name = text.Name
+	return a.show(c, views.Signup(views.SignupPage{Sandbox: a.sandbox, Language: language, Asked: c.Query("lang") != "", Brand: a.brand,
+		State: s.State, Slow: s.Slow, Status: s.Entitlement.Status, CanGo: s.CanGo, Product: s.Product, Help: text.Help, Token: token, Ref: s.Entitlement.Ref,
 		Promise: s.Promise, Ends: s.Entitlement.DateEnded}))
 }
 

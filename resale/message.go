@@ -164,7 +164,11 @@ func (s *Service) message(ctx context.Context, e Entitlement, o Occasion, langua
 	if err != nil {
 		return Message{}, c, err
 	}
-	return t.Fill(p.Name, cmp.Or(s.reseller, p.Merchant.Name), s.SignupLink(e), e.Ref, c.Name), c, nil
+	texts, err := s.store.ProductText(ctx, p.ID)
+	if err != nil {
+		return Message{}, c, err
+	}
+	return t.Fill(p.Text(texts, language).Name, cmp.Or(s.reseller, p.Merchant.Name), s.SignupLink(e), e.Ref, c.Name), c, nil
 }
 
 // Message returns what to tell the customer of an entitlement. It is CodeConflict where there is no occasion for it.

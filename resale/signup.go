@@ -36,6 +36,7 @@ var SignupStates = []SignupState{SignupGo, SignupPreparing, SignupWaiting, Signu
 type Signup struct {
 	Entitlement Entitlement
 	Product     Product
+	Texts       map[string]ProductText // what the catalogue tells end users of the product, by language
 	State       SignupState
 	Slow        bool          // it takes longer than is usual
 	CanGo       bool          // going on is worth a try
@@ -64,7 +65,11 @@ func (s *Service) Signup(ctx context.Context, token string) (Signup, error) {
 	if err != nil {
 		return Signup{}, err
 	}
-	v := Signup{Entitlement: e, Product: p}
+	texts, err := s.store.ProductText(ctx, p.ID)
+	if err != nil {
+		return Signup{}, err
+	}
+	v := Signup{Entitlement: e, Product: p, Texts: texts}
 	var requests []Request
 	switch {
 	case e.Status == Pending:
@@ -201,11 +206,15 @@ func (s *Service) goOn(ctx context.Context, id string, least time.Duration) (reg
 			return err
 		}
 		now := s.now()
-		if !linkLasts(e, now, least) {
+		why, err := s.checkLink(ctx, tx, e.MerchantKey, e.RegistrationURL) // the rules may have changed since it came
+		if err != nil {
+			return err
+		}
+		if why != nil || !linkLasts(e, now, least) {
 			if least > 0 {
 				waits, err = s.refreshLink(ctx, tx, e, now)
 			}
-			if err != nil || waits || !linkLasts(e, now, 0) {
+			if err != nil || waits || why != nil || !linkLasts(e, now, 0) {
 				return err
 			}
 		}

@@ -213,6 +213,7 @@ type CataloguePage struct {
 	Abilities []resale.Ability    // by merchant; what none is said of is learned
 	Merchants []resale.Merchant   // by name, also those without products
 	Languages map[string][]string // in which each product has a text, by its id
+	Set       string              // the key of the merchant whose abilities are being set, empty for none
 	Form      CatalogueForm
 }
 
@@ -274,8 +275,9 @@ type SignupPage struct {
 	State    resale.SignupState
 	Slow     bool
 	Status   resale.Status
-	CanGo    bool // going on is worth a try
-	Product  resale.Product
+	CanGo    bool           // going on is worth a try
+	Product  resale.Product // by the name that end users know
+	Help     string         // what the catalogue tells them of it in their language, empty for nothing
 	Token    string
 	Ref      string
 	Promise  time.Duration // within which the merchant usually confirms, 0 for no promise
