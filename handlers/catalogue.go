@@ -22,7 +22,7 @@ func (a *App) showCatalogue(c *fiber.Ctx) error {
 
 func (a *App) catalogue(c *fiber.Ctx, status int, form views.CatalogueForm) (err error) {
 	ctx := c.UserContext()
-	page := views.CataloguePage{Frame: a.frame(c), Form: form}
+	page := views.CataloguePage{Frame: a.frame(c), Set: c.Query("set"), Form: form}
 	if page.Products, err = a.store.Products(ctx); err != nil {
 		return err
 	}

@@ -158,7 +158,7 @@ func TestABadOrderIsTurnedDown(t *testing.T) {
 func TestTheListGoesOnWhereItEnded(t *testing.T) {
 	p := openPortal(t, with{})
 	want := map[string]bool{}
-	for range 2*pageSize + 7 {
+	for range 2*listPage + 7 {
 		want[p.addEntitlement().Ref] = true
 	}
 	p.change(p.addEntitlement(), func(e *resale.Entitlement) { e.Status, e.BangoStatus = resale.Active, "ACTIVE" })

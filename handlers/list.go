@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	pageSize = 50 // lines of a list
-	widePage = 30 // of one that has many columns, so that the page is not heavy
+	pageSize = 40 // lines of a list
+	listPage = 20 // of the list of entitlements, whose rows have much in them, so that the page is light
 
 	viewsTime  = 15 * time.Millisecond // what counting for the saved views may take together
 	viewCounts = 100                   // one more than is counted for a saved view
@@ -71,10 +71,7 @@ func (a *App) showList(c *fiber.Ctx, f resale.EntitlementFilter, after *resale.L
 	if viewFault != nil {
 		status = statusOf[viewFault.Code]
 	}
-	f.After, f.Limit = after, pageSize
-	if page.Wide() {
-		f.Limit = widePage
-	}
+	f.After, f.Limit = after, listPage
 	found, err := a.store.PageEntitlements(ctx, f)
 	if page.Fault = faultOf(err); page.Fault != nil {
 		status = statusOf[page.Fault.Code]

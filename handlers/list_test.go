@@ -361,7 +361,8 @@ func TestCustomersLeaveAsAFile(t *testing.T) {
 
 func TestCustomersByPage(t *testing.T) {
 	p := openPortal(t, with{})
-	for i := range pageSize + 3 {
+	const n = maxHits + 3
+	for i := range n {
 		p.addCustomer(resale.Customer{Identifier: fmt.Sprintf("m-%02d", i), Name: fmt.Sprintf("Person %02d", 99-i)})
 	}
 	b := p.as(resale.Viewer)
@@ -374,11 +375,11 @@ func TestCustomersByPage(t *testing.T) {
 		}
 		page = b.get(next).must(t, http.StatusOK).page(t)
 		seen = append(seen, texts(page.Find("[data-row] td:nth-child(2)"))...)
-		if page.Find("a[rel=next]").Length() != 0 || len(seen) != pageSize+4 || seen[0] != want[0] || seen[len(seen)-1] != want[1] {
+		if page.Find("a[rel=next]").Length() != 0 || len(seen) != n+1 || seen[0] != want[0] || seen[len(seen)-1] != want[1] {
 			t.Errorf("%s: the pages show %q", address, seen)
 		}
 		slices.Sort(seen)
-		if len(slices.Compact(seen)) != pageSize+4 {
+		if len(slices.Compact(seen)) != n+1 {
 			t.Errorf("%s: one is there twice", address)
 		}
 	}

@@ -44,8 +44,11 @@ func init() {
 // imports finds what a module imports of the files beside it: whole lines like import { a } from './b.js';
 var imports = regexp.MustCompile(`(?m)^import .*'\./(.+)';$`)
 
-// spare is what a browser does not need of a script: how lines are indented, and lines that are for people.
+// spare is what a browser does not need of a script or a style sheet: how lines are indented, and lines that are for people.
 var spare = regexp.MustCompile(`(?m)^[\t ]*(//.*)?\n?`)
+
+// roomy is the room around the signs of a style sheet.
+var roomy = regexp.MustCompile(`\s*([{};,])\s*`)
 
 // serve puts a file under its hashed name. A module names those that it imports by their plain names and gets their hashed ones, so that its own
 // hash changes with theirs.
@@ -58,8 +61,13 @@ func serve(name string) {
 		panic(err)
 	}
 	ext := path.Ext(name)
-	if ext == ".js" {
+	if ext == ".js" || ext == ".css" {
 		content = spare.ReplaceAll(content, nil)
+	}
+	if ext == ".css" {
+		content = roomy.ReplaceAll(content, []byte("$1"))
+	}
+	if ext == ".js" {
 		for _, found := range imports.FindAllSubmatch(content, -1) {
 			serve(string(found[1]))
 			content = bytes.ReplaceAll(content, []byte("'./"+string(found[1])+"'"), []byte("'./"+hashed[string(found[1])]+"'"))
