@@ -55,18 +55,13 @@ func (a *App) customerPage(c *fiber.Ctx) (views.CustomerPage, error) {
 	if err != nil {
 		return page, err
 	}
-	page.Refs = map[string]string{}
 	for _, s := range services {
-		page.Refs[s.Entitlement.ID] = s.Entitlement.Ref
 		if !s.Entitlement.Status.Live() {
 			page.Ended = append(page.Ended, views.ServiceCard{Service: s})
 		}
 	}
 	page.More = len(page.Live) == resale.MaxTogether || len(services) == maxServices || len(page.Ended) > maxEnded
 	page.Ended = page.Ended[:min(len(page.Ended), maxEnded)]
-	for _, s := range page.Live {
-		page.Refs[s.Entitlement.ID] = s.Entitlement.Ref
-	}
 	if page.Tags, err = a.store.TagsOf(ctx, id); err != nil {
 		return page, err
 	}
@@ -83,12 +78,16 @@ func (a *App) customerPage(c *fiber.Ctx) (views.CustomerPage, error) {
 	if err != nil {
 		return page, err
 	}
-	if page.Events, err = a.store.CustomerEvents(ctx, id, maxEvents); err != nil {
+	if page.History, err = a.history(c, resale.EventFilter{CustomerID: id}); err != nil {
 		return page, err
 	}
-	for i, e := range page.Events {
-		page.Events[i].Text = noteText(e, written)
-		if err := a.addRef(ctx, page.Refs, e.EntitlementID); err != nil {
+	page.History.Address, page.History.Refs = "/customers/"+id, map[string]string{}
+	for _, s := range services {
+		page.History.Refs[s.Entitlement.ID] = s.Entitlement.Ref
+	}
+	for i, e := range page.History.Events {
+		page.History.Events[i].Text = noteText(e, written)
+		if err := a.addRef(ctx, page.History.Refs, e.EntitlementID); err != nil {
 			return page, err
 		}
 	}

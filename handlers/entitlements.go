@@ -26,7 +26,7 @@ func (a *App) newEntitlement(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.FormToken = resale.NewFormToken()
+	page.FormToken, page.ProductID = resale.NewFormToken(), c.Query("product")
 	return a.show(c, views.NewEntitlement(page))
 }
 

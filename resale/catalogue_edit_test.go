@@ -241,7 +241,7 @@ func TestNewEntitlementsHaveTheProductsCustomDataUnlessGivenSome(t *testing.T) {
 			d.Errorf("Bango was given %s", got)
 		}
 		if _, err := d.service.CreateEntitlement(d.ctx, d.ana, resale.NewEntitlement{CustomerID: d.zoe.ID, ProductID: d.product.ID, FormToken: resale.NewFormToken(),
-			ExtensionData: `{"own":"x"}`}); err != nil {
+			ExtensionData: `{"own":"x"}`, Anyway: true}); err != nil {
 			d.Fatal(err)
 		}
 		d.step()

@@ -22,11 +22,10 @@ type CustomerPage struct {
 	KnownTags []string      // of any customer, for suggestions
 	Pinned    resale.Note   // zero for none
 	Notes     []resale.Note // the others that hold, newest first
-	Events    []resale.Event
-	Refs      map[string]string // the ref of each entitlement that an event names, by its id
-	NoteText  string            // what the form for a note holds
-	Tag       string            // and that for a tag
-	Fault     *resale.Error     // why one of them was turned down; nil for none
+	History   History
+	NoteText  string        // what the form for a note holds
+	Tag       string        // and that for a tag
+	Fault     *resale.Error // why one of them was turned down; nil for none
 }
 
 // ServiceCard is a service with what is known of it and can be done with it.
