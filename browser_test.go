@@ -72,6 +72,8 @@ func startDemo(t *testing.T, flags ...string) *demo {
 type browser struct {
 	t   *testing.T
 	ctx context.Context
+
+	refusals bool // what the server refuses to tabs that are opened from now on is part of the test
 }
 
 func startBrowser(t *testing.T) *browser {
@@ -117,12 +119,24 @@ const tabTime = 20 * time.Second
 
 func (b *browser) tab(name string, setup ...step) *tab {
 	b.t.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx)
+	return b.open(name, setup)
+}
+
+// person is a tab that shares no cookies with any other.
+func (b *browser) person(name string) *tab {
+	b.t.Helper()
+	return b.open(name, nil, chromedp.WithNewBrowserContext())
+}
+
+func (b *browser) open(name string, setup []step, options ...chromedp.ContextOption) *tab {
+	b.t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx, options...)
 	b.t.Cleanup(cancel)
+	t, refusals := &tab{t: b.t, ctx: ctx, name: name}, b.refusals
 	err := chromedp.Listen(ctx, func(event any) {
 		switch e := event.(type) {
 		case *log.EventEntryAdded:
-			if e.Entry.Level == log.EntryLevelError {
+			if e.Entry.Level == log.EntryLevelError && !(refusals && e.Entry.Source == log.EntrySourceNetwork) {
 				b.t.Errorf("%s: the page reports %s (%s)", name, e.Entry.Text, e.Entry.URL)
 			}
 		case *runtime.EventExceptionThrown:
@@ -135,7 +149,6 @@ func (b *browser) tab(name string, setup ...step) *tab {
 	if err != nil {
 		b.t.Fatalf("%s: %v", name, err)
 	}
-	t := &tab{t: b.t, ctx: ctx, name: name}
 	t.do("set up", setup...)
 	return t
 }
