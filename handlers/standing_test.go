@@ -51,7 +51,7 @@ func TestTheSignupCard(t *testing.T) {
 		if !strings.Contains(card.Text(), next) || card.Find("#signup-link").Length() > 0 {
 			t.Errorf("%s: the card says %q", status, card.Text())
 		}
-		if again := card.Find(`a[href="/entitlements/new?customer=` + p.customer.ID + `"]`).Length(); (again == 1) != status.Ended() {
+		if again := card.Find(`a[href="/entitlements/new?customer=` + p.customer.ID + `&product=` + e.ProductID + `"]`).Length(); (again == 1) != status.Ended() {
 			t.Errorf("%s: %d ways to a new one", status, again)
 		}
 	}

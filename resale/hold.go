@@ -17,8 +17,11 @@ func (k RequestKind) hold() time.Duration {
 	return 0
 }
 
-// Undoable reports whether the request can be taken back, as though it had never been asked for: it was never handed to a sender.
-func (r Request) Undoable() bool { return r.Kind == KindRevoke && r.State == Queued && r.Attempts == 0 }
+// Undoable reports whether the request can be taken back, as though it had never been asked for: it waits, and was never handed to a sender.
+// One of a bulk job has a time of its own, and the job is what can be paused.
+func (r Request) Undoable() bool {
+	return r.Kind.hold() > 0 && r.State == Queued && r.Attempts == 0 && r.NotBefore.Equal(r.Updated.Add(r.Kind.hold()))
+}
 
 // Withdrawn reports whether the request was taken back before it was sent: it is settled, and no attempt was ever made.
 func (r Request) Withdrawn() bool { return r.State == Done && r.Attempts == 0 }

@@ -10,8 +10,8 @@ import (
 )
 
 const mostUsed = `-- name: MostUsed :many
-SELECT lately.product_id FROM (SELECT id, product_id FROM entitlements ORDER BY id DESC LIMIT $1) AS lately
-GROUP BY lately.product_id ORDER BY count(*) DESC, max(lately.id) DESC LIMIT $2
+SELECT lately.product_id FROM (SELECT id, product_id, status FROM entitlements ORDER BY id DESC LIMIT $1) AS lately
+WHERE lately.status <> 'REFUSED' GROUP BY lately.product_id ORDER BY count(*) DESC, max(lately.id) DESC LIMIT $2
 `
 
 type MostUsedParams struct {
