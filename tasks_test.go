@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
@@ -122,7 +123,23 @@ func (p plain) find(words string) { p.t.Helper(); p.fill(`.find input`, words); 
 
 func (p plain) press(selector string) {
 	p.t.Helper()
-	p.do("click on "+selector, chromedp.Click(chromedp.CSS(selector)))
+	p.leaves(func() { p.do("click on "+selector, chromedp.Click(chromedp.CSS(selector))) })
+}
+
+// leaves does what leads to another page, and returns once that is there: a page that was reloaded meanwhile would never have been left.
+func (p plain) leaves(act func()) {
+	p.t.Helper()
+	read(p.tab, "mark the page", chromedp.Evaluate[bool](`window.here = true`))
+	act()
+	for deadline := time.Now().Add(tabTime); ; time.Sleep(20 * time.Millisecond) {
+		left, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`!window.here && document.readyState === 'complete'`))
+		if err == nil && left {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.must("leave the page", fmt.Errorf("it is still there: %v", err))
+		}
+	}
 }
 
 func (p plain) fill(selector, text string) {
@@ -140,7 +157,7 @@ func (p plain) option(selector, value string) {
 func (p plain) send(selector string) {
 	p.t.Helper()
 	if strings.HasPrefix(selector, ".find") {
-		p.do("send", chromedp.SendKeys(chromedp.CSS(selector), kb.Enter))
+		p.leaves(func() { p.do("send", chromedp.SendKeys(chromedp.CSS(selector), kb.Enter)) })
 		return
 	}
 	p.press(`.send button`)
