@@ -22,7 +22,7 @@ func TestBulkInTheBrowser(t *testing.T) {
 		t.Fatalf("there are %q", refs)
 	}
 	set := strings.Join(refs, ", ") + " " + refs[0] + " nobody"
-	staff.do("open the bulk page", chromedp.Click(`//nav//a[text()="Bulk"]`), chromedp.WaitVisible(chromedp.CSS(`form.bulk`)))
+	staff.do("open the bulk page", chromedp.Click(chromedp.CSS(`#menu summary`)), chromedp.Click(`//nav//a[text()="Bulk"]`), chromedp.WaitVisible(chromedp.CSS(`form.bulk`)))
 	if read(staff, "look for the reason", chromedp.Evaluate[bool](`document.querySelector('.bulk [name=reason]').checkVisibility()`)) {
 		t.Error("a reason is asked for although no ending is chosen")
 	}

@@ -248,7 +248,7 @@ func (r reader) ListAttention(ctx context.Context, f resale.AttentionFilter) ([]
 		var row resale.AttentionRow
 		var status, identifier, asked string
 		if err := rows.Scan(&a.Subject, &a.Sort, &a.Kind, &a.State, &a.Mark, &a.Since, &a.Due, &a.OwnerID, &a.OwnerName, &a.Until, &a.Reason, &a.DecidedBy,
-			&row.Ref, &status, &row.CustomerID, &row.CustomerName, &identifier, &row.ProductName, &asked, &row.Message); err != nil {
+			&row.Ref, &status, &row.ProductID, &row.CustomerID, &row.CustomerName, &identifier, &row.ProductName, &asked, &row.Message); err != nil {
 			return nil, r.fault("attention", err)
 		}
 		row.Attention, row.Status = attention(a), resale.Status(status)
@@ -259,7 +259,7 @@ func (r reader) ListAttention(ctx context.Context, f resale.AttentionFilter) ([]
 }
 
 const listAttention = `SELECT a.subject, a.sort, a.kind, a.state, a.mark, a.since, a.due, a.owner_id, a.owner_name, a.until, a.reason, a.decided_by,
-  coalesce(e.ref, ''), coalesce(e.status, ''), coalesce(e.customer_id, ''),
+  coalesce(e.ref, ''), coalesce(e.status, ''), coalesce(e.product_id, ''), coalesce(e.customer_id, ''),
   coalesce(c.name, ''), coalesce(c.identifier, ''), coalesce(p.name, ''), coalesce(r.kind, ''), coalesce(r.message, n.reason, e.message, '')
 FROM attention a
 LEFT JOIN entitlements e ON e.id = a.subject

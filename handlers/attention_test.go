@@ -43,7 +43,7 @@ func TestTheQueueOfWhatNeedsAttention(t *testing.T) {
 		{failed.ID, "failed", "FAILED", `form[action="/entitlements/` + failed.Ref + `/check"]`},
 		{unknown.ID, "unknown", p.customer.Name, `form[action="/entitlements/` + unknown.Ref + `/check"]`},
 		{"drift", "drift", "2 differences from Bango’s records are open", `a[href="/reconciliation"].button`},
-		{refused.ID, "refused", marked, `a[href="/entitlements/new?customer=` + p.customer.ID + `"]`},
+		{refused.ID, "refused", marked, `a[href="/entitlements/new?customer=` + p.customer.ID + `&product=` + refused.ProductID + `"]`},
 	} {
 		row := page.Find(fmt.Sprintf("#attention [data-row=%q][data-kind=%s]", tt.subject, tt.kind))
 		if row.Length() != 1 || !strings.Contains(row.Text(), tt.says) || row.Find(tt.does).Length() != 1 || row.Find("time").Length() != 1 {

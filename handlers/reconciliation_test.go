@@ -268,7 +268,7 @@ func TestHomeTellsWhatAPersonDecides(t *testing.T) {
 	b.post("/entitlements/"+settled.Ref+"/suspend", nil).must(t, http.StatusSeeOther) // somebody decided: it was asked for again
 	b.post("/entitlements/"+open.Ref+"/check", nil).must(t, http.StatusSeeOther)      // a look decides nothing
 	todo := b.get("/").page(t).Find("#attention-rows")
-	if todo.Find("[data-row]").Length() != 1 || todo.Find("[data-ref="+open.Ref+"]").Length() != 1 || !strings.Contains(todo.Text(), marked) || !strings.Contains(todo.Text(), "suspend it") ||
+	if todo.Find("[data-row]").Length() != 1 || todo.Find(`[data-ref="`+open.Ref+`"]`).Length() != 1 || !strings.Contains(todo.Text(), marked) || !strings.Contains(todo.Text(), "suspend it") ||
 		todo.Find("img").Length() != 0 {
 		t.Errorf("the first page says %q", todo.Text())
 	}

@@ -213,6 +213,7 @@ type AttentionRow struct {
 	Attention
 	Ref          string
 	Status       Status
+	ProductID    string
 	CustomerID   string
 	CustomerName string // or the identifier where there is none
 	ProductName  string

@@ -81,7 +81,7 @@ func remedyOf(r resale.AttentionRow, role resale.Role, back string) remedy {
 	case r.Kind == resale.AttentionExpired && staff:
 		return remedy{"Fresh link", about + "/refresh", true}
 	case r.Kind == resale.AttentionRefused && staff:
-		return remedy{"Ask again …", "/entitlements/new?customer=" + r.CustomerID, false}
+		return remedy{"Ask again …", "/entitlements/new?customer=" + r.CustomerID + "&product=" + r.ProductID, false}
 	case r.Kind == resale.AttentionParked && staff:
 		return remedy{"Replay", about + "/replay", true}
 	case r.Kind == resale.AttentionMissed && staff:

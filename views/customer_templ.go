@@ -1258,7 +1258,7 @@ func linkAction(p CustomerPage, s ServiceCard) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if firstLink(p, s) {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 108, " data-key=\"l\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 108, " data-key=\"y\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1268,7 +1268,7 @@ func linkAction(p CustomerPage, s ServiceCard) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if firstLink(p, s) {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 110, "<kbd>l</kbd>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 110, "<kbd>y</kbd>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

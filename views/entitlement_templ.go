@@ -296,31 +296,31 @@ func Entitlement(p EntitlementPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = factTime("Created", p.Entitlement.DateCreated).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factTime("Created", p.Entitlement.DateCreated, p.Now).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = factTime("Activated", p.Entitlement.DateActivated).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factTime("Activated", p.Entitlement.DateActivated, p.Now).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = factTime("Suspended", p.Entitlement.DateSuspended).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factTime("Suspended", p.Entitlement.DateSuspended, p.Now).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = factTime("Resumed", p.Entitlement.DateResumed).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factTime("Resumed", p.Entitlement.DateResumed, p.Now).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = factTime("Ends", p.Entitlement.DateEnded).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factTime("Ends", p.Entitlement.DateEnded, p.Now).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = factTime("Expires", p.Entitlement.DateExpiry).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factTime("Expires", p.Entitlement.DateExpiry, p.Now).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = factTime("Bango changed it", p.Entitlement.DateLastUpdated).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factTime("Bango changed it", p.Entitlement.DateLastUpdated, p.Now).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -625,9 +625,9 @@ func outcomeNote(p EntitlementPage) templ.Component {
 				}
 			} else {
 				var templ_7745c5c3_Var27 string
-				templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(exact(p.Entitlement.DateEnded))
+				templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(exact(p.Entitlement.DateEnded, p.Now.Location()))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `entitlement.templ`, Line: 136, Col: 37}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `entitlement.templ`, Line: 136, Col: 55}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
 				if templ_7745c5c3_Err != nil {

@@ -82,7 +82,7 @@ func Evidence(p EvidencePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = factTime("Sent", p.Evidence.At).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factTime("Sent", p.Evidence.At, p.Now).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -360,7 +360,7 @@ func Notification(p NotificationPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = factTime("Received", p.Notification.Received).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = factTime("Received", p.Notification.Received, p.Now).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -369,7 +369,7 @@ func Notification(p NotificationPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = factTime("Last", p.Notification.LastReceived).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = factTime("Last", p.Notification.LastReceived, p.Now).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -100,7 +100,7 @@ func CustomLines(text string) (string, bool) {
 
 // termsSaid are the terms of a request, for people.
 func termsSaid(t resale.Terms) []pair {
-	said := []pair{{"product", t.ProductKey}, {"customer", t.CustomerIdentifier}, {"notified at", t.NotificationBase}, {"expiry", exact(t.DateExpiry)},
+	said := []pair{{"product", t.ProductKey}, {"customer", t.CustomerIdentifier}, {"notified at", t.NotificationBase}, {"expiry", exact(t.DateExpiry, time.UTC)},
 		{"name", t.DisplayName}}
 	for _, p := range customData(t.ExtensionData) {
 		said = append(said, pair{"custom data", p.line()})
@@ -116,11 +116,11 @@ func (p pair) line() string {
 }
 
 // exact is a time to the second, "" for none.
-func exact(t time.Time) string {
+func exact(t time.Time, zone *time.Location) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format("2006-01-02 15:04:05 UTC")
+	return exactly(t, zone)
 }
 
 // typed reports whether anything was.

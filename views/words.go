@@ -222,7 +222,7 @@ func effectSentence(n resale.Notification) string {
 		return "It is kept, without effect. " + n.Reason
 	}
 	if n.State == resale.NotificationWaiting {
-		return fmt.Sprintf("It is kept, and waits for its effect after %s; the next is made by itself at %s.", plural(n.Attempts, "attempt", "attempts"), exact(n.Due))
+		return fmt.Sprintf("It is kept, and waits for its effect after %s; the next is made by itself at %s.", plural(n.Attempts, "attempt", "attempts"), exact(n.Due, time.UTC))
 	}
 	switch n.Effect {
 	case resale.EffectChanged:
