@@ -71,6 +71,13 @@ func corrected(p EntitlementPage) resale.Event {
 		e.From == resale.Requested || e.From == resale.Unknown { // of which we had no word to correct
 		return resale.Event{}
 	}
+	// Of what Bango told by itself, a record that was read back for safety says no more.
+	told := func(n resale.Event) bool {
+		return n.Kind == resale.EventNotified && !n.At.After(e.At) && e.At.Sub(n.At) < time.Minute
+	}
+	if slices.ContainsFunc(p.Latest[i:], told) {
+		return resale.Event{}
+	}
 	return e
 }
 
