@@ -391,15 +391,12 @@ func (f EntitlementFilter) whose(ctx context.Context, r Reader, m *Meaning) erro
 			return err
 		}
 	}
-	found, err := r.SearchCustomers(ctx, f.Text, maxFilterCustomers+1)
+	found, distant, err := findCustomers(ctx, r, strings.TrimSpace(f.Text), maxFilterCustomers+1)
 	if err != nil {
 		return err
 	}
-	if number := strings.TrimLeft(digits(f.Text), "0"); len(found) == 0 && len(number) >= 6 && strings.Trim(f.Text, "+0123456789 ()-./") == "" {
-		// A number as people write it: its digits are what every way to write it has in common, but for what stands for a country.
-		if found, err = r.SearchCustomers(ctx, number, maxFilterCustomers+1); err != nil {
-			return err
-		}
+	if distant { // who has those last digits may be somebody else, in another country
+		found = nil
 	}
 	switch {
 	case len(found) == 0:
