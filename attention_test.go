@@ -63,7 +63,7 @@ func TestAttentionIsLive(t *testing.T) {
 		t.Errorf("with the focus in its row the exact time is %s", exact)
 	}
 	staff.do("put it off", chromedp.Click(chromedp.CSS(`[data-kind=failed] .plain.button`)), chromedp.WaitVisible(chromedp.CSS(`select[name=for]`)),
-		chromedp.SendKeys(chromedp.CSS(`form[action$="/snooze"] input[name=reason]`), "the merchant is looking"), press("Enter"),
+		typedInto(chromedp.CSS(`form[action$="/snooze"] input[name=reason]`), "the merchant is looking"), press("Enter"),
 		chromedp.WaitVisible(chromedp.CSS(`.chips`)))
 	number("see it go", n)
 	staff.do("see that it is gone", chromedp.WaitNotPresent(chromedp.CSS(`[data-kind=failed]`)))

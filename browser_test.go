@@ -280,3 +280,9 @@ func (t *tab) bringToFront() {
 	t.t.Helper()
 	t.do("bring to front", send(page.BringToFront, cdp.Empty{}))
 }
+
+// typedInto is what a person types into something. The library's own way reads the attributes of the element while the browser tells that they
+// change, as those of the box on top do.
+func typedInto[S chromedp.Selectable](into S, text string) step {
+	return chromedp.Steps(chromedp.Focus(into), chromedp.KeyEvent(text))
+}

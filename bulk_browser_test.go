@@ -27,11 +27,11 @@ func TestBulkInTheBrowser(t *testing.T) {
 		t.Error("a reason is asked for although no ending is chosen")
 	}
 	staff.everyLook("empty")
-	staff.do("paste a set and start", chromedp.SendKeys(chromedp.CSS(`select[name=act]`), "Suspend"), chromedp.SendKeys(chromedp.CSS(`textarea[name=refs]`), set),
+	staff.do("paste a set and start", typedInto(chromedp.CSS(`select[name=act]`), "Suspend"), typedInto(chromedp.CSS(`textarea[name=refs]`), set),
 		chromedp.Click(chromedp.CSS(`#do-dry-run`)), chromedp.WaitVisible(chromedp.CSS(`#do-confirm`)))
 	staff.do("see the rows", chromedp.WaitVisible(chromedp.CSS(`[data-verdict=twice]`)))
 	staff.everyLook("dry-run")
-	staff.do("type the number", chromedp.SendKeys(chromedp.CSS(`input[name=count]`), "3"+kb.Enter),
+	staff.do("type the number", typedInto(chromedp.CSS(`input[name=count]`), "3"+kb.Enter),
 		chromedp.WaitVisible(chromedp.CSS(`#progress progress`)))
 	read(staff, "leave a mark in the page", chromedp.Evaluate[bool](`window.neverReloaded = true`))
 	staff.screenshot("running")
@@ -50,7 +50,7 @@ func TestBulkInTheBrowser(t *testing.T) {
 
 	plain := b.tab("bulk-noscript", withoutScripts())
 	plain.do("paste a set and start", chromedp.Navigate(d.portal+"/bulk"), chromedp.WaitVisible(chromedp.CSS(`form.bulk`)),
-		chromedp.SendKeys(chromedp.CSS(`select[name=act]`), "Resume"), chromedp.SendKeys(chromedp.CSS(`textarea[name=refs]`), set),
+		typedInto(chromedp.CSS(`select[name=act]`), "Resume"), typedInto(chromedp.CSS(`textarea[name=refs]`), set),
 		chromedp.Click(chromedp.CSS(`#do-dry-run`)), chromedp.WaitVisible(chromedp.CSS(`#progress`)))
 	job := plain.address()
 	follow := func(what, selector string) { // the page reloads by itself, a person does so sooner
@@ -64,7 +64,7 @@ func TestBulkInTheBrowser(t *testing.T) {
 		t.Fatalf("%s: %s", what, plain.text("main"))
 	}
 	follow("wait for the dry run", `#do-confirm`)
-	plain.do("type the number", chromedp.SendKeys(chromedp.CSS(`input[name=count]`), "3"+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`#progress progress`)))
+	plain.do("type the number", typedInto(chromedp.CSS(`input[name=count]`), "3"+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`#progress progress`)))
 	follow("wait for the end", `#progress[data-state=finished]`)
 	plain.do("look at the jobs", chromedp.Navigate(d.portal+"/bulk"), chromedp.WaitVisible(chromedp.CSS(`#jobs`)))
 	plain.screenshot("jobs")

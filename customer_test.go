@@ -27,9 +27,9 @@ func TestSuspendSeveral(t *testing.T) {
 
 	staff.do("go to the customer", chromedp.Click(chromedp.CSS(`#state a[href^="/customers/"]`)), chromedp.WaitVisible(chromedp.CSS(`#services .card`)))
 	page := staff.address()
-	staff.do("pin a note and add tags", press("a"), chromedp.SendKeys(chromedp.CSS(`#note-text:focus`), "Fraud hold: do not resume\nbefore October."),
+	staff.do("pin a note and add tags", press("a"), typedInto(chromedp.CSS(`#note-text:focus`), "Fraud hold: do not resume\nbefore October."),
 		chromedp.Click(chromedp.CSS(`button[name=pin]`)), chromedp.WaitVisible(chromedp.CSS(`#pinned .note`)),
-		chromedp.SendKeys(chromedp.CSS(`.tags input[name=tag]:not([type=hidden])`), "late payer, VIP\r"), chromedp.WaitVisible(`//ul[@id="tags"]//a[text()="VIP"]`))
+		typedInto(chromedp.CSS(`.tags input[name=tag]:not([type=hidden])`), "late payer, VIP\r"), chromedp.WaitVisible(`//ul[@id="tags"]//a[text()="VIP"]`))
 	if said := staff.text("#pinned .note"); !strings.Contains(said, "do not resume\nbefore October") {
 		t.Errorf("the banner says %q", said)
 	}
@@ -46,7 +46,7 @@ func TestSuspendSeveral(t *testing.T) {
 		staff.do(what, steps...)
 	}
 	act("press s", press("s"))
-	act("say why", chromedp.SendKeys(chromedp.CSS(`input[name=reason]:focus`), "Did not pay"))
+	act("say why", typedInto(chromedp.CSS(`input[name=reason]:focus`), "Did not pay"))
 	if chosen := read(staff, "see what is chosen", chromedp.Evaluate[int](`document.querySelectorAll('input[name=service]:checked').length`)); chosen != 2 {
 		t.Errorf("%d services are chosen", chosen)
 	}
@@ -71,7 +71,7 @@ func TestSuspendSeveral(t *testing.T) {
 
 	plain := b.tab("several-noscript", withoutScripts())
 	plain.do("suspend without JavaScript", chromedp.Navigate(page), chromedp.Click(chromedp.CSS(`#suspend`)), chromedp.WaitVisible(chromedp.CSS(`input[name=reason]`)),
-		chromedp.SendKeys(chromedp.CSS(`input[name=reason]`), "Did not pay again"), chromedp.Click(chromedp.CSS(`.send button`)), chromedp.WaitVisible(chromedp.CSS(`#result`)))
+		typedInto(chromedp.CSS(`input[name=reason]`), "Did not pay again"), chromedp.Click(chromedp.CSS(`.send button`)), chromedp.WaitVisible(chromedp.CSS(`#result`)))
 	for range 50 {
 		if strings.Contains(plain.text("#result"), "2 of 2 services are suspended") {
 			break
@@ -87,8 +87,8 @@ func TestSuspendSeveral(t *testing.T) {
 	staff.bringToFront()
 	staff.do("change the identifier", chromedp.Navigate(page), chromedp.Click(`//a[text()="Change identifier"]`), chromedp.WaitVisible(chromedp.CSS(`#fates`)))
 	staff.everyLook("identifier")
-	staff.do("send", chromedp.SendKeys(chromedp.CSS(`#change input[name=customer_identifier]`), "cust-9005"), press("Enter"),
+	staff.do("send", typedInto(chromedp.CSS(`#change input[name=customer_identifier]`), "cust-9005"), press("Enter"),
 		chromedp.WaitVisible(`//p[contains(., "2 of 2 services are known by the new identifier")]`))
 	staff.everyLook("identifier-changed")
-	staff.do("find by the former one", press("/"), chromedp.SendKeys(chromedp.CSS(`.find input`), "cust-0005\r"), chromedp.WaitVisible(`//*[@id="contact"][contains(., "formerly")]`))
+	staff.do("find by the former one", press("/"), typedInto(chromedp.CSS(`.find input`), "cust-0005\r"), chromedp.WaitVisible(`//*[@id="contact"][contains(., "formerly")]`))
 }

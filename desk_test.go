@@ -26,7 +26,7 @@ func TestTheDeskIsQuick(t *testing.T) {
 	}
 
 	// S1: "I want Bango Music." From the search to the copied link.
-	act("find the customer", press("/"), chromedp.SendKeys(chromedp.CSS(`.find input`), "cust-0005"+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`[data-key=n]`)))
+	act("find the customer", press("/"), typedInto(chromedp.CSS(`.find input`), "cust-0005"+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`[data-key=n]`)))
 	act("ask for a new one", press("n"), chromedp.WaitVisible(chromedp.CSS(`[data-narrows] input:focus`)))
 	act("choose and send", typed("bango music"), press("Enter"), chromedp.WaitVisible(chromedp.CSS(`#choices input:checked:focus`)), press("Enter"),
 		chromedp.WaitVisible(chromedp.CSS(`#signup-link`)))
@@ -44,7 +44,7 @@ func TestTheDeskIsQuick(t *testing.T) {
 
 	// S3: "Does it work?" The answer is on the page that the box opens, and a key copies it.
 	staff.do("go home", chromedp.Navigate(d.portal), chromedp.WaitVisible(chromedp.CSS(`.find`)))
-	act("type what the caller says", press("/"), chromedp.SendKeys(chromedp.CSS(`.find input`), strings.ToLower(ref)+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`#state .sentence`)))
+	act("type what the caller says", press("/"), typedInto(chromedp.CSS(`.find input`), strings.ToLower(ref)+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`#state .sentence`)))
 	atMost("S3", 1)
 	if says := staff.text("#state"); !strings.Contains(says, "still has to sign up for Bango Music") || !strings.Contains(says, "checked") {
 		t.Errorf("the answer is %q", says)
@@ -83,13 +83,13 @@ func TestTheDeskWithoutJavaScript(t *testing.T) {
 		staff.do("go to the endings", chromedp.Click(chromedp.CSS(`#do-end`)), chromedp.WaitVisible(chromedp.CSS(`#revoke select`)))
 	}
 	end()
-	staff.do("revoke", chromedp.SetValue(chromedp.CSS(`#revoke select`), "REVOKED/OTHER"), chromedp.SendKeys(chromedp.CSS(`#revoke input[name=confirm]`), ref),
+	staff.do("revoke", chromedp.SetValue(chromedp.CSS(`#revoke select`), "REVOKED/OTHER"), typedInto(chromedp.CSS(`#revoke input[name=confirm]`), ref),
 		chromedp.Click(chromedp.CSS(`#revoke button`)), chromedp.WaitVisible(chromedp.CSS(`#held`)))
 	staff.everyLook("revoke-waits")
 	staff.do("undo it", chromedp.Click(chromedp.CSS(`#do-withdraw`)), chromedp.WaitVisible(chromedp.CSS(`[data-event=withdrawn]`)))
 	staff.status("ACTIVE")
 	end()
-	staff.do("cancel", chromedp.SetValue(chromedp.CSS(`#cancel select`), "CUSTOMER_CANCELLED/NOT_RENEWED"), chromedp.SendKeys(chromedp.CSS(`#cancel input[name=reason_description]`), "moved abroad"),
+	staff.do("cancel", chromedp.SetValue(chromedp.CSS(`#cancel select`), "CUSTOMER_CANCELLED/NOT_RENEWED"), typedInto(chromedp.CSS(`#cancel input[name=reason_description]`), "moved abroad"),
 		chromedp.Click(chromedp.CSS(`#cancel button`)), chromedp.WaitVisible(`//p[contains(., "Sofia cancelled it on")][contains(., "did not renew – moved abroad")]`))
 	staff.screenshot("cancelled")
 }

@@ -17,12 +17,12 @@ func TestTheOneBoxByKeyboard(t *testing.T) {
 	s.signIn(d.portal)
 	box, option := chromedp.CSS(`.find input`), func(n string) string { return `//div[@id="found"]//*[@role="option"][` + n + `]` }
 
-	s.do("find by a part of a name without its accents", press("/"), chromedp.SendKeys(box, "castane"), chromedp.WaitVisible(option(`contains(., "Castañeda")`)))
+	s.do("find by a part of a name without its accents", press("/"), typedInto(box, "castane"), chromedp.WaitVisible(option(`contains(., "Castañeda")`)))
 	s.everyLook("suggestions")
 	if marked := s.text("#found mark"); marked != "Castañe" {
 		t.Errorf("marked is %q", marked)
 	}
-	s.do("choose the second", chromedp.SendKeys(box, kb.ArrowDown+kb.ArrowDown))
+	s.do("choose the second", typedInto(box, kb.ArrowDown+kb.ArrowDown))
 	chosen := s.attribute(".find input", "aria-activedescendant")
 	if chosen != "found-1" || s.attribute("#found-1", "aria-selected") != "true" || s.attribute("#found-0", "aria-selected") != "false" ||
 		s.attribute(".find input", "aria-expanded") != "true" {
@@ -32,21 +32,21 @@ func TestTheOneBoxByKeyboard(t *testing.T) {
 	s.do("open "+name, press("Enter"), chromedp.WaitVisible(`//h1[text()="`+name+`"]`))
 
 	s.loaded()
-	s.do("run an action of the page", press("/"), chromedp.SendKeys(box, "new ent"), chromedp.WaitVisible(option(`contains(., "New entitlement")`)))
+	s.do("run an action of the page", press("/"), typedInto(box, "new ent"), chromedp.WaitVisible(option(`contains(., "New entitlement")`)))
 	s.everyLook("palette")
 	s.do("with Enter", press("Enter"), chromedp.WaitVisible(chromedp.CSS(`#choices`)))
 	s.loaded()
-	s.do("go to a place", controlK(), chromedp.SendKeys(box, "recon"), chromedp.WaitVisible(option(`contains(., "g r")`)),
+	s.do("go to a place", controlK(), typedInto(box, "recon"), chromedp.WaitVisible(option(`contains(., "g r")`)),
 		press("Enter"), chromedp.WaitVisible(`//h1[contains(., "econciliation")]`))
 
 	s.loaded()
 	s.do("see what was opened last", press("/"), chromedp.WaitVisible(option(`contains(., "`+name+`")`)))
 	s.everyLook("opened-last")
-	s.do("close the list, then leave the box", chromedp.SendKeys(box, kb.Escape), chromedp.WaitNotVisible(chromedp.CSS(`#found`)), chromedp.SendKeys(box, kb.Escape))
+	s.do("close the list, then leave the box", typedInto(box, kb.Escape), chromedp.WaitNotVisible(chromedp.CSS(`#found`)), typedInto(box, kb.Escape))
 	if read(s, "look at the focus", chromedp.Evaluate[bool](`document.activeElement.matches('.find input')`)) {
 		t.Error("Escape does not leave the box")
 	}
-	s.do("ask for all hits", press("/"), chromedp.SendKeys(box, "castane"), chromedp.WaitVisible(option(`contains(., "Castañeda")`)), shiftEnter(),
+	s.do("ask for all hits", press("/"), typedInto(box, "castane"), chromedp.WaitVisible(option(`contains(., "Castañeda")`)), shiftEnter(),
 		chromedp.WaitVisible(`//h1[contains(., "hits for")]`))
 	s.loaded()
 	s.do("walk to a row and open it", press("j"), press("j"), press("Enter"), chromedp.WaitVisible(`//h1[contains(., "Castañeda")]`))

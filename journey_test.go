@@ -21,12 +21,12 @@ func TestJourney(t *testing.T) {
 	staff.signIn(d.portal)
 	staff.everyLook("home")
 
-	staff.do("find the customer", press("/"), chromedp.SendKeys(chromedp.CSS(`.find input`), "zoe example"+kb.Enter),
+	staff.do("find the customer", press("/"), typedInto(chromedp.CSS(`.find input`), "zoe example"+kb.Enter),
 		chromedp.WaitVisible(`//h1[text()="Zoë Example"]`))
 	staff.everyLook("customer")
 	staff.do("press n", press("n"), chromedp.WaitVisible(chromedp.CSS(`#choices`)))
 	staff.everyLook("new-entitlement")
-	staff.do("narrow the list and choose", chromedp.SendKeys(chromedp.CSS(`[data-narrows] input`), "bango"), press("Enter"),
+	staff.do("narrow the list and choose", typedInto(chromedp.CSS(`[data-narrows] input`), "bango"), press("Enter"),
 		chromedp.WaitVisible(chromedp.CSS(`#choices input:checked`)), press("Enter"))
 	staff.status("PENDING")
 	staff.everyLook("pending")
@@ -100,8 +100,8 @@ func (t *tab) signInAs(portal, email string) {
 	t.t.Helper()
 	t.do("open the portal", chromedp.Navigate(portal), chromedp.WaitVisible(chromedp.CSS(`input[name=password]`)))
 	t.screenshot("sign-in")
-	t.do("sign in", chromedp.SendKeys(chromedp.CSS(`input[name=email]`), email),
-		chromedp.SendKeys(chromedp.CSS(`input[name=password]`), demoPassword+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`.find`)))
+	t.do("sign in", typedInto(chromedp.CSS(`input[name=email]`), email),
+		typedInto(chromedp.CSS(`input[name=password]`), demoPassword+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`.find`)))
 }
 
 // open finds a customer and opens the form for a new entitlement.
@@ -242,7 +242,7 @@ func TestLife(t *testing.T) {
 	staff.do("go to the endings by keyboard", press("x"), chromedp.WaitVisible(chromedp.CSS(`#cancel select`)))
 	staff.everyLook("endings")
 	staff.do("cancel", chromedp.SetValue(chromedp.CSS(`#cancel select`), "CUSTOMER_CANCELLED/NOT_RENEWED"),
-		chromedp.SendKeys(chromedp.CSS(`#cancel input[name=reason_description]`), "moved abroad"), chromedp.Click(chromedp.CSS(`#cancel button`)))
+		typedInto(chromedp.CSS(`#cancel input[name=reason_description]`), "moved abroad"), chromedp.Click(chromedp.CSS(`#cancel button`)))
 	staff.status("ACTIVE-ENDING")
 	if said := staff.text("#timeline"); !strings.Contains(said, "moved abroad") {
 		t.Errorf("the timeline does not tell why: %s", said)
@@ -254,7 +254,7 @@ func TestLife(t *testing.T) {
 	ref := path.Base(staff.address()) // the page changes by itself just now
 	revoke := func() {
 		staff.do("revoke", press("x"), chromedp.WaitVisible(chromedp.CSS(`#revoke select`)),
-			chromedp.SetValue(chromedp.CSS(`#revoke select`), "REVOKED/ACCOUNT_TERMINATED"), chromedp.SendKeys(chromedp.CSS(`#revoke input[name=confirm]`), strings.ToLower(ref)),
+			chromedp.SetValue(chromedp.CSS(`#revoke select`), "REVOKED/ACCOUNT_TERMINATED"), typedInto(chromedp.CSS(`#revoke input[name=confirm]`), strings.ToLower(ref)),
 			chromedp.Click(chromedp.CSS(`#revoke button`)), chromedp.WaitVisible(chromedp.CSS(`#held time[data-age=down]`)))
 	}
 	revoke()

@@ -23,7 +23,7 @@ func TestListInABrowser(t *testing.T) {
 
 	staff.do("filter by the keyboard", chromedp.Navigate(d.portal+"/entitlements"), chromedp.WaitVisible(chromedp.CSS(`#list`)),
 		chromedp.Focus(chromedp.CSS(`#filter summary`)), press("Enter"), chromedp.WaitVisible(chromedp.CSS(`#filter [name=q]`)),
-		chromedp.SendKeys(chromedp.CSS(`#filter [name=product]`), "bango music"), chromedp.SendKeys(chromedp.CSS(`#filter [name=newer]`), "1d"+kb.Enter),
+		typedInto(chromedp.CSS(`#filter [name=product]`), "bango music"), typedInto(chromedp.CSS(`#filter [name=newer]`), "1d"+kb.Enter),
 		chromedp.WaitVisible(`//a[contains(., "Product: “bango music”")]`))
 	if at := staff.address(); at != d.portal+"/entitlements?newer=1d&product=bango+music" {
 		t.Errorf("the filter is at %s", at)
@@ -34,7 +34,7 @@ func TestListInABrowser(t *testing.T) {
 	}
 	staff.do("choose columns", chromedp.Click(chromedp.CSS(`#columns summary`)), chromedp.Click(chromedp.CSS(`#columns [value=identifier]`)),
 		chromedp.Click(chromedp.CSS(`#columns button`)), chromedp.WaitVisible(`//th[.="Identifier"]`))
-	staff.do("name the view", chromedp.Click(chromedp.CSS(`#save summary`)), chromedp.SendKeys(chromedp.CSS(`#save [name=name]`), "Music"+kb.Enter),
+	staff.do("name the view", chromedp.Click(chromedp.CSS(`#save summary`)), typedInto(chromedp.CSS(`#save [name=name]`), "Music"+kb.Enter),
 		chromedp.WaitVisible(chromedp.CSS(`#views [aria-current]`)))
 	staff.do("leave and come back by the view", chromedp.Navigate(d.portal+"/entitlements?status=REVOKED"), chromedp.WaitVisible(chromedp.CSS(`#views`)),
 		chromedp.Click(`//nav[@id="views"]//a[contains(., "Music")]`), chromedp.WaitVisible(`//th[.="Identifier"]`))

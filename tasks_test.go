@@ -157,7 +157,7 @@ func (p plain) option(selector, value string) {
 func (p plain) send(selector string) {
 	p.t.Helper()
 	if strings.HasPrefix(selector, ".find") {
-		p.leaves(func() { p.do("send", chromedp.SendKeys(chromedp.CSS(selector), kb.Enter)) })
+		p.leaves(func() { p.do("send", typedInto(chromedp.CSS(selector), kb.Enter)) })
 		return
 	}
 	p.press(`.send button`)
