@@ -27,7 +27,7 @@ type readRows func(ctx context.Context, after string) (rows [][]string, next str
 // exportEntitlements streams what the list with the same query shows, whole: each entitlement that is in the view while its part is read is in
 // the file once, however many change meanwhile, since they are read by their ids, which never change.
 func (a *App) exportEntitlements(c *fiber.Ctx) error {
-	f, err := readFilter(queryValues(c))
+	f, err := resale.ParseFilter(queryValues(c))
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (a *App) exportEntitlements(c *fiber.Ctx) error {
 	header := []string{"ref", "status", "customerIdentifier", "customerName", "merchantAccountKey", "merchantName", "productKey", "productName", "offerKey",
 		"entitlementId", "created", "createdBy", "changed", "linkOpened", "linkOpenedAt", "dateActivated", "dateSuspended", "dateResumed", "dateEnded",
 		"dateExpiry", "reasonCategory", "reasonCode", "reasonDescription", "message"}
-	return a.export(c, "entitlements", formatFilter(f), header, func(ctx context.Context, after string) ([][]string, string, error) {
+	return a.export(c, "entitlements", f.Query(), header, func(ctx context.Context, after string) ([][]string, string, error) {
 		found, next, err := a.store.WalkEntitlements(ctx, f, after)
 		if err != nil || len(found) == 0 {
 			return nil, next, err

@@ -23,15 +23,6 @@ const (
 	viewCounts = 100                   // one more than is counted for a saved view
 )
 
-// readFilter reads a filter from a query, whose values of a name get returns. It is the one way from an address to a filter; what is to be
-// acted on as a whole is read by [resale.ParseQuery], which lets nothing else into the query.
-func readFilter(get func(name string) []string) (resale.EntitlementFilter, error) {
-	return resale.ParseFilter(get)
-}
-
-// formatFilter writes a filter as a query, always in the same way; empty for no filter.
-func formatFilter(f resale.EntitlementFilter) string { return f.Query() }
-
 // queryValues returns the values of a name in the address's query.
 func queryValues(c *fiber.Ctx) func(name string) []string {
 	args := c.Context().QueryArgs()
@@ -46,7 +37,7 @@ func queryValues(c *fiber.Ctx) func(name string) []string {
 
 func (a *App) listEntitlements(c *fiber.Ctx) error {
 	get := queryValues(c)
-	f, err := readFilter(get)
+	f, err := resale.ParseFilter(get)
 	if err != nil {
 		return err
 	}
